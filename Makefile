@@ -1,0 +1,49 @@
+# `make` lists the targets. They need Go and nothing else.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+GO ?= go
+BIN := bin/dynapm
+CONFIG ?= examples/quickstart.yaml
+
+# The race detector needs cgo and a C compiler; without them the tests run all the same.
+CC := $(firstword $(shell $(GO) env CC))
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build run test check fmt vet lint tidy fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+build: ## build bin/dynapm
+	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./engine/cmd/dynapm
+
+run: build ## build and run the engine with examples/quickstart.yaml (CONFIG=FILE for another)
+	@exec $(BIN) engine -config $(CONFIG)
+
+test: ## run every test, with the race detector where a C compiler is there
+	@[ -n "$(RACE)" ] || echo "no C compiler ($(CC)): the tests run without the race detector"
+	$(GO) test $(RACE) -shuffle=on ./...
+
+check: fmt vet lint tidy test ## what CI runs: format, vet, lint, tidy, import order and every test
+
+fmt: ## fail where gofmt would change a file
+	@files=$$(gofmt -l actors bench engine loadtest netio persist 2>/dev/null); \
+	[ -z "$$files" ] || { echo "not gofmt-ed:"; echo "$$files"; echo "run: gofmt -w ."; exit 1; }
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## staticcheck
+	$(GO) run $(STATICCHECK) ./...
+
+tidy: ## fail where go.mod or go.sum are not tidy
+	$(GO) mod tidy -diff
+
+fuzz: ## fuzz the parsers (FUZZTIME=1m each)
+	@for target in Request Response Chunked; do \
+	  $(GO) test ./netio -run '^$$' -fuzz "^Fuzz$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
+	@$(GO) test ./engine/config -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(or $(FUZZTIME),1m)
+
+clean: ## remove what make built
+	@rm -rf bin

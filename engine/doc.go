@@ -1,0 +1,14 @@
+// Package engine joins the rooms: it turns a config into listeners, routes and services, answers netio's question "who
+// serves this request?" with the actors' gates, and owns the order of coming up and going down.
+//
+// No room knows another. What netio asks (netio.Admission) and what actors tell (actors.Traffic, actors.Journal) is
+// declared there and joined here:
+//
+//	engine.go    coming up, draining, going down
+//	routes.go    host, path and port to a service
+//	service.go   one configured service: its actor or its plain gate, its routes' backends
+//	admit.go     a request that must wait, what it is told, and the line that says it woke something
+//	journal.go   what happened, one log line per event
+//	ports.go     the port of a service that has no base
+//	control.go   what the admin API may ask for
+package engine
