@@ -1,0 +1,80 @@
+// Package keeper is the process that owns processes.
+//
+// The engine never forks once it serves clients. It asks the keeper, a small
+// process of the same binary with a session of its own, which is the parent
+// of every command and the subreaper of whatever those commands fork. The
+// keeper outlives the engine, so a restarted engine asks what runs instead of
+// guessing; it leaves by itself when it keeps nothing and no engine is there.
+//
+// Both sides live here: Main is the keeper process (main.go, server.go,
+// launch.go, reaper.go, sweep.go, adopt.go), Client is the engine's side
+// (client.go, connect.go, link.go, deliver.go). Between them lies protocol.go.
+//
+// A kept process is found again by its pid and start time; what it forked, by
+// its process group, its session, and the marks in its environment (marks.go).
+package keeper
+
+import (
+	"syscall"
+	"time"
+)
+
+// Role says what a process is to its service.
+type Role string
+
+const (
+	// RoleService is a managed service itself: when it ends, everything it
+	// left behind is killed.
+	RoleService Role = "service"
+	// RoleStart, RoleStop and RoleCheck are the commands of a delegated
+	// service. What they leave behind (PM2's daemon, say) is not ours to kill.
+	RoleStart Role = "start"
+	RoleStop  Role = "stop"
+	RoleCheck Role = "check"
+)
+
+// Command is what Launch runs.
+type Command struct {
+	Service string
+	Run     uint64
+	Role    Role
+	// Argv is the program and its arguments. Argv[0] without a slash is looked
+	// up in the PATH of Env; a relative path is relative to Dir.
+	Argv []string
+	// Dir is the working directory, an absolute path. Empty means /.
+	Dir string
+	// Env is the complete environment, K=V; of two values for one key the last
+	// counts. The keeper takes out what belongs to the engine alone
+	// (NOTIFY_SOCKET, LISTEN_FDS, WATCHDOG_USEC ...) and adds its marks.
+	Env []string
+	// Output is the absolute path of the file that gets stdout and stderr, in
+	// append mode; its directory is made if missing. Empty means /dev/null.
+	Output string
+	// Rotate renames Output to Output.1 first.
+	Rotate bool
+}
+
+// Process is a process in the keeper's care: the leader of a session and a
+// process group of its own.
+type Process struct {
+	Service string `json:"service"`
+	Run     uint64 `json:"run"`
+	Role    Role   `json:"role"`
+	Pid     int    `json:"pid"`
+	// StartTime is field 22 of /proc/PID/stat (proc_pid_stat(5)): clock ticks
+	// since boot. With the pid it names a process of this boot for good.
+	StartTime uint64    `json:"startTime"`
+	Started   time.Time `json:"started"`
+}
+
+// Exit is the end of a process. Of Code and Signal one counts: Signal is zero
+// if the process exited by itself.
+type Exit struct {
+	Process
+	Code   int            `json:"code"`
+	Signal syscall.Signal `json:"signal"`
+	At     time.Time      `json:"at"`
+	// Unknown says that the status was lost: the keeper that was its parent
+	// died before it did.
+	Unknown bool `json:"unknown"`
+}
