@@ -1,0 +1,111 @@
+// Package admin is the HTTP API that the command line, dashboards and scripts use: DynaPM's, extended.
+//
+//	GET  /_dynapm/api/services              every service
+//	GET  /_dynapm/api/services/NAME         one service, in detail
+//	POST /_dynapm/api/services/NAME/start   200 once it is ready
+//	POST /_dynapm/api/services/NAME/stop    200 once it is down; ?hold=true keeps it down until a start
+//	GET  /_dynapm/api/events                changes of state as server-sent events
+//	POST /_dynapm/api/down                  stops every service and the engine; 200 once the services are down
+//
+// Anything else, a wrong method included, is 404. Times are in milliseconds, instants since the Unix epoch.
+// The package knows nothing of services: it asks its Control.
+package admin
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// What a Control may answer, beside errors that tell the cause in words.
+var (
+	ErrNotFound     = errors.New("no such service")
+	ErrAlreadyUp    = errors.New("the service is already running or starting")
+	ErrNotUp        = errors.New("the service is not running")
+	ErrStartTimeout = errors.New("the service did not become ready in time")
+)
+
+// said is how the API, in DynaPM's words, says those errors.
+var said = []struct {
+	err    error
+	status int
+	text   string
+}{
+	{ErrNotFound, http.StatusNotFound, "Service not found"},
+	{ErrAlreadyUp, http.StatusBadRequest, "Service is already running or starting"},
+	{ErrNotUp, http.StatusBadRequest, "Service is not online"},
+	{ErrStartTimeout, http.StatusServiceUnavailable, "Service start timeout"},
+}
+
+// Control is what the API needs of the engine. Its methods may be called from any goroutine.
+type Control interface {
+	// List gives every service in the order of the config.
+	List(ctx context.Context) []Service
+	// Inspect gives one service; ErrNotFound.
+	Inspect(ctx context.Context, name string) (Detail, error)
+	// Start returns once the service is ready; ErrNotFound, ErrAlreadyUp, ErrStartTimeout, or the cause.
+	Start(ctx context.Context, name string) error
+	// Stop returns once the service is down; with hold it stays down, whatever requests arrive, until a Start.
+	// ErrNotFound, ErrNotUp, or the cause.
+	Stop(ctx context.Context, name string, hold bool) error
+	// Down stops every service and returns; the engine ends when the answer has been sent.
+	Down(ctx context.Context) error
+	// Events gives the changes of state from now on, until cancel is called. A reader that is too slow loses events.
+	Events() (events <-chan Event, cancel func())
+}
+
+// Service is one entry of the list. Status has DynaPM's words (online, starting, stopping, offline), State ours.
+type Service struct {
+	Name              string   `json:"name"`
+	Base              string   `json:"base"`
+	Status            string   `json:"status"`
+	State             string   `json:"state"`
+	Uptime            int64    `json:"uptime"`         // ms in all runs, the present one included
+	LastAccessTime    int64    `json:"lastAccessTime"` // 0: never
+	ActiveConnections int      `json:"activeConnections"`
+	Waiting           int      `json:"waiting"` // requests that wait for it to be ready
+	IdleTimeout       int64    `json:"idleTimeout"`
+	ProxyOnly         bool     `json:"proxyOnly"`
+	Pid               int      `json:"pid,omitempty"`
+	Routes            []string `json:"routes"`
+	Since             int64    `json:"since"` // when it came into its state
+	Held              bool     `json:"held"`
+	Reason            string   `json:"reason,omitempty"`
+}
+
+// Detail is one service in full.
+type Detail struct {
+	Service
+	StartTimeout int64       `json:"startTimeout"`
+	HealthCheck  HealthCheck `json:"healthCheck"`
+	StartCount   int         `json:"startCount"`
+	TotalUptime  int64       `json:"totalUptime"` // ms in runs that have ended
+	LastStart    *Start      `json:"lastStart,omitempty"`
+}
+
+// HealthCheck repeats the config's.
+type HealthCheck struct {
+	Type           string `json:"type"`
+	URL            string `json:"url,omitempty"`
+	ExpectedStatus string `json:"expectedStatus,omitempty"`
+	Command        string `json:"command,omitempty"`
+	Timeout        int64  `json:"timeout,omitempty"`
+}
+
+// Start is the clock of the last start, in ms since it was asked for; what did not happen is absent.
+type Start struct {
+	At        int64    `json:"at"`
+	Launched  *float64 `json:"launched,omitempty"`
+	Listening *float64 `json:"listening,omitempty"`
+	Ready     *float64 `json:"ready,omitempty"`
+}
+
+// Event is one change of state.
+type Event struct {
+	Service string    `json:"name"`
+	Status  string    `json:"status"`
+	State   string    `json:"state"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"-"`
+}

@@ -1,0 +1,94 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// Client talks to a running engine. Base is its URL, http://127.0.0.1:4000.
+type Client struct {
+	Base  string
+	Token string
+}
+
+// ErrNoEngine tells that nothing answers at the client's base.
+var ErrNoEngine = errors.New("no engine answers")
+
+// List gives every service.
+func (c Client) List(ctx context.Context) ([]Service, error) {
+	var list struct{ Services []Service }
+	err := c.call(ctx, http.MethodGet, "services", &list)
+	return list.Services, err
+}
+
+// Inspect gives one service; ErrNotFound.
+func (c Client) Inspect(ctx context.Context, name string) (Detail, error) {
+	var d Detail
+	err := c.call(ctx, http.MethodGet, "services/"+url.PathEscape(name), &d)
+	return d, err
+}
+
+// Start returns once the service is ready; errors as Control.Start.
+func (c Client) Start(ctx context.Context, name string) error {
+	return c.call(ctx, http.MethodPost, "services/"+url.PathEscape(name)+"/start", nil)
+}
+
+// Stop returns once the service is down; errors as Control.Stop.
+func (c Client) Stop(ctx context.Context, name string, hold bool) error {
+	path := "services/" + url.PathEscape(name) + "/stop"
+	if hold {
+		path += "?hold=true"
+	}
+	return c.call(ctx, http.MethodPost, path, nil)
+}
+
+// Down returns once every service is down; the engine ends by itself after that.
+func (c Client) Down(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, "down", nil)
+}
+
+func (c Client) call(ctx context.Context, method, path string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Base, "/")+prefix+path, nil)
+	if err != nil {
+		return err
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w at %s: %w", ErrNoEngine, c.Base, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("the engine's answer broke off: %w", err)
+	}
+	if res.StatusCode != http.StatusOK {
+		return failed(res, body)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(body, into)
+}
+
+// failed turns an answer back into the error that Control gave.
+func failed(res *http.Response, body []byte) error {
+	var f failure
+	if json.Unmarshal(body, &f) != nil || f.Error == "" {
+		return fmt.Errorf("the admin API answered %s", res.Status)
+	}
+	for _, known := range said {
+		if f.Error == known.text {
+			return known.err
+		}
+	}
+	return errors.New(f.Error)
+}
