@@ -1,0 +1,111 @@
+package config
+
+import (
+	"syscall"
+	"time"
+)
+
+// draft is a service while it is read: what has been decoded, and what the checks need to know of its writing.
+type draft struct {
+	Service
+	at         value // its map
+	keyAt      value // its key
+	given      given
+	name       string
+	host, path string
+	port       int
+	routes     []claim
+	commandsAt given // the keys within commands
+	commandCwd string
+	commandEnv []string
+	checkAt    given // the keys within healthCheck
+}
+
+// claim is a route with the places where it was claimed and where its target was said.
+type claim struct {
+	Route
+	at       value
+	targetAt value
+}
+
+var serviceKeys = []key[draft]{
+	{name: "name", doc: "what it is called in status and logs; the key, if that can be a name",
+		read: serviceName(func(d *draft) *string { return &d.name })},
+	{name: "host", doc: "the host it answers to; *.example.com is every name below",
+		read: hostName(func(d *draft) *string { return &d.host })},
+	{name: "path", doc: "only paths below it; the longest wins",
+		read: pathPrefix(func(d *draft) *string { return &d.path })},
+	{name: "port", doc: "a port of its own, beside the host",
+		read: port(func(d *draft) *int { return &d.port })},
+	{name: "routes", doc: "further ways to reach it, each with a type, a value and a target",
+		read: func(w *walk, d *draft, v value) { d.routes = w.routes(v) }},
+	{name: "default", dflt: "false", doc: "takes the requests that no other service does",
+		read: flag(func(d *draft) *bool { return &d.Default })},
+	{name: "run", doc: "the command that is the service; a list is executed as it is",
+		read: runLine(func(d *draft) **Run { return &d.Run })},
+	{name: "commands", doc: "shell commands that start and stop a service run by something else",
+		read: func(w *walk, d *draft, v value) { w.commands(d, v) }},
+	{name: "proxyOnly", dflt: "false", doc: "only forward requests, never start or stop anything",
+		read: flag(func(d *draft) *bool { return &d.ProxyOnly })},
+	{name: "base", doc: "where it listens; for run, without it, a free port is chosen",
+		read: baseURL(func(d *draft) **Base { return &d.Base })},
+	{name: "cwd", dflt: ".", doc: "the directory its commands run in",
+		read: directory(func(d *draft) *string { return &d.Cwd })},
+	{name: "env", doc: "environment variables for its commands",
+		read: environmentOf(func(d *draft) *[]string { return &d.Env })},
+	{name: "idleTimeout", dflt: "5m", doc: "stopped when unused for so long; never keeps it up",
+		read: durationOrNever(func(d *draft) *time.Duration { return &d.IdleTimeout })},
+	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
+		read: duration(func(d *draft) *time.Duration { return &d.StartTimeout })},
+	{name: "stopTimeout", dflt: "10s", doc: "from the stop signal to SIGKILL",
+		read: duration(func(d *draft) *time.Duration { return &d.StopTimeout })},
+	{name: "stopSignal", dflt: "SIGTERM", doc: "asks the service to end",
+		read: signal(func(d *draft) *syscall.Signal { return &d.StopSignal })},
+	{name: "drainTimeout", dflt: "5s", doc: "for its requests in flight to end when it is stopped by order",
+		read: duration(func(d *draft) *time.Duration { return &d.DrainTimeout })},
+	{name: "responseTimeout", dflt: "30s", doc: "for the head of its answer, once it has the request",
+		read: duration(func(d *draft) *time.Duration { return &d.ResponseTimeout })},
+	{name: "hostHeader", dflt: "client", doc: "the Host it sees: client, target, or one written here",
+		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
+	{name: "healthCheck", doc: "when it is ready",
+		read: func(w *walk, d *draft, v value) { d.checkAt = fill(w, v, healthKeys, &d.HealthCheck) }},
+}
+
+var routeKeys = []key[route]{
+	{name: "type", need: true, doc: "host, port or path",
+		read: oneOf(func(r *route) *string { return &r.kind }, "host", "port", "path")},
+	{name: "value", need: true, doc: "the host, the port or the path prefix",
+		read: func(_ *walk, r *route, v value) { r.value = v }},
+	{name: "target", doc: "where these requests go; without it, to base",
+		read: baseURL(func(r *route) **Base { return &r.target })},
+}
+
+var commandKeys = []key[draft]{
+	{name: "start", need: true, doc: "the shell command that starts it; may return or stay",
+		read: line(func(d *draft) *string { return &d.Commands.Start })},
+	{name: "stop", need: true, doc: "the shell command that stops it",
+		read: line(func(d *draft) *string { return &d.Commands.Stop })},
+	{name: "check", doc: "a shell command; exit status 0 says that it runs",
+		read: line(func(d *draft) *string { return &d.Commands.Check })},
+	{name: "cwd", dflt: ".", doc: "the directory the three run in",
+		read: directory(func(d *draft) *string { return &d.commandCwd })},
+	{name: "env", doc: "environment variables for the three",
+		read: environmentOf(func(d *draft) *[]string { return &d.commandEnv })},
+}
+
+var healthKeys = []key[HealthCheck]{
+	{name: "type", dflt: "tcp", doc: "tcp, http, command or none",
+		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "command", "none")},
+	{name: "port", doc: "of tcp: the port to connect to; without it, base's",
+		read: port(func(h *HealthCheck) *int { return &h.Port })},
+	{name: "url", dflt: "/", doc: "of http: what to ask for; a bare path is asked of the service",
+		read: healthURL(func(h *HealthCheck) *string { return &h.URL })},
+	{name: "method", dflt: "GET", doc: "of http: how to ask",
+		read: oneOf(func(h *HealthCheck) *string { return &h.Method }, "GET", "HEAD", "OPTIONS", "POST")},
+	{name: "expectedStatus", dflt: "200", doc: "of http: the status that is healthy, or a range such as 200-399",
+		read: statusRange},
+	{name: "command", doc: "of command: exit status 0 is healthy",
+		read: line(func(h *HealthCheck) *string { return &h.Command })},
+	{name: "timeout", dflt: "5s", doc: "for one try",
+		read: duration(func(h *HealthCheck) *time.Duration { return &h.Timeout })},
+}

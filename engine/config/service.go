@@ -1,0 +1,193 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+)
+
+// route is one entry of routes while it is read: what its value means depends on its type.
+type route struct {
+	kind   string
+	value  value
+	target *Base
+}
+
+// service reads one service and checks what can be seen in it alone.
+func (w *walk) service(e entry, path string) *draft {
+	d := &draft{keyAt: value{&node{line: e.line, column: e.column}, path}, at: value{e.value, path}}
+	d.Key = e.key
+	d.given = fill(w, d.at, serviceKeys, d)
+	if e.value.kind != mapping {
+		return d
+	}
+	w.name(d)
+	w.wayToRun(d)
+	w.ownRoutes(d)
+	w.surroundings(d)
+	w.health(d)
+	return d
+}
+
+// name is the key unless it is given; a key that is no name, such as *.example.com, needs one.
+func (w *walk) name(d *draft) {
+	if d.Name = d.name; d.given.has("name") {
+		return
+	}
+	if _, err := parseName(d.Key); err != nil {
+		w.fault(d.keyAt, "%v; give it another with name", err)
+		return
+	}
+	d.Name = d.Key
+}
+
+// wayToRun wants exactly one of run, commands and proxyOnly, and base where the address cannot be chosen.
+func (w *walk) wayToRun(d *draft) {
+	run, commands := d.given.has("run"), d.given.has("commands")
+	switch {
+	case run && commands:
+		w.fault(d.later("run", "commands"), "run and commands exclude each other: either it is run as a process or something else runs it")
+	case run && d.ProxyOnly:
+		w.fault(d.later("run", "proxyOnly"), "a proxyOnly service is never started: remove run or proxyOnly")
+	case commands && d.ProxyOnly:
+		w.note(d.given["commands"], "these commands are never run, as the service is proxyOnly")
+		d.Commands = nil
+	case !run && !commands && (!d.given.has("proxyOnly") || d.given["proxyOnly"].text == "false"):
+		w.fault(d.keyAt, "nothing says how it runs: give run, or commands with start and stop, or proxyOnly: true")
+	}
+	if d.given.has("base") || run {
+		return
+	}
+	if commands && !d.ProxyOnly {
+		w.fault(d.given["commands"], "commands need base: where the service listens once it is started")
+	} else if d.ProxyOnly {
+		w.fault(d.given["proxyOnly"], "a proxyOnly service needs base: where requests go")
+	}
+}
+
+// later is the one of two keys that stands further down.
+func (d *draft) later(a, b string) value {
+	va, vb := d.given[a], d.given[b]
+	if (Pos{Line: va.line, Column: va.column}).compare(Pos{Line: vb.line, Column: vb.column}) > 0 {
+		return va
+	}
+	return vb
+}
+
+func (w *walk) commands(d *draft, v value) {
+	d.Commands = &Commands{}
+	d.commandsAt = fill(w, v, commandKeys, d)
+}
+
+// surroundings settles cwd and env, which may stand beside commands or within them, but not both.
+func (w *walk) surroundings(d *draft) {
+	for _, name := range []string{"cwd", "env"} {
+		if d.given.has(name) && d.commandsAt.has(name) {
+			w.fault(d.commandsAt[name], "%s stands within commands and beside it (line %d); keep one", name, d.given[name].line)
+		}
+	}
+	if d.commandsAt.has("cwd") {
+		d.Cwd = d.commandCwd
+	}
+	if d.commandsAt.has("env") {
+		d.Env = d.commandEnv
+	}
+}
+
+// health completes the check and refuses keys that its type has no use for.
+func (w *walk) health(d *draft) {
+	h := &d.HealthCheck
+	if !d.given.has("healthCheck") {
+		fill(w, value{&node{kind: mapping}, d.at.path}, healthKeys, h)
+	}
+	if d.checkAt.has("type") && h.Type == "" {
+		return // its fault is known, and what the others mean is not
+	}
+	for _, use := range []struct{ key, kind string }{
+		{"port", "tcp"}, {"url", "http"}, {"method", "http"}, {"expectedStatus", "http"}, {"command", "command"},
+	} {
+		if d.checkAt.has(use.key) && h.Type != use.kind {
+			w.fault(d.checkAt[use.key], "%s is for type %s, and this check is of type %s", use.key, use.kind, h.Type)
+		}
+	}
+	if h.Type == "command" && !d.checkAt.has("command") {
+		w.fault(d.given["healthCheck"], "a check of type command needs command: the shell command that tells")
+	}
+	if d.Base != nil && d.Base.Unix == "" && strings.HasPrefix(h.URL, "/") {
+		h.URL = d.Base.Scheme + "://" + net.JoinHostPort(d.Base.Host, strconv.Itoa(d.Base.Port)) + h.URL
+	}
+}
+
+// routes reads the list; each entry has its place in the claims.
+func (w *walk) routes(v value) []claim {
+	var out []claim
+	w.list(v, "a list of routes", func(item value) {
+		var r route
+		g := fill(w, item, routeKeys, &r)
+		if r.kind == "" || !g.has("value") {
+			return
+		}
+		c := claim{Route{Target: r.target}, r.value, g["target"]}
+		before := len(w.faults)
+		switch r.kind {
+		case "host":
+			c.Kind = HostRoute
+			hostName(func(r *Route) *string { return &r.Host })(w, &c.Route, r.value)
+		case "port":
+			c.Kind = PortRoute
+			port(func(r *Route) *int { return &r.Port })(w, &c.Route, r.value)
+		case "path":
+			c.Kind = PathRoute
+			pathPrefix(func(r *Route) *string { return &r.Path })(w, &c.Route, r.value)
+		}
+		if len(w.faults) == before && r.value.kind != broken {
+			out = append(out, c)
+		}
+	})
+	return out
+}
+
+// ownRoutes puts the routes of host, path, port and key before those of the list. See the package comment for
+// the rule; what has a fault claims nothing.
+func (w *walk) ownRoutes(d *draft) {
+	var own []claim
+	switch {
+	case d.host != "":
+		own = append(own, claim{Route: Route{Kind: HostRoute, Host: d.host, Path: d.path}, at: d.given["host"]})
+	case d.path != "" && !d.given.has("host"):
+		own = append(own, claim{Route: Route{Kind: PathRoute, Path: d.path}, at: d.given["path"]})
+	}
+	if d.port != 0 {
+		own = append(own, claim{Route: Route{Kind: PortRoute, Port: d.port}, at: d.given["port"]})
+	}
+	if !d.given.has("host") && !d.given.has("path") && !d.given.has("port") && len(d.given["routes"].itemsOf()) == 0 {
+		own = append(own, w.keyRoutes(d)...)
+	}
+	d.routes = append(own, d.routes...)
+}
+
+// itemsOf is nil-safe: a key that is not given has no node.
+func (v value) itemsOf() []*node {
+	if v.node == nil {
+		return nil
+	}
+	return v.items
+}
+
+// keyRoutes are the hosts of a service that names none: its key and, for one word, that below localhost, which
+// browsers resolve to this machine (RFC 6761 section 6.3).
+func (w *walk) keyRoutes(d *draft) []claim {
+	host, err := parseHost(d.Key)
+	if err != nil {
+		_, nameErr := parseName(d.Key)
+		if !d.Default && (nameErr == nil || d.given.has("name")) { // else the key has its fault already
+			w.fault(d.keyAt, "the key is the host where no host is given, and %v", err)
+		}
+		return nil
+	}
+	out := []claim{{Route: Route{Kind: HostRoute, Host: host}, at: d.keyAt}}
+	if !strings.Contains(host, ".") && !strings.Contains(host, ":") {
+		out = append(out, claim{Route: Route{Kind: HostRoute, Host: host + ".localhost"}, at: d.keyAt})
+	}
+	return out
+}
