@@ -1,5 +1,145 @@
 package keeper
 
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// What a starting keeper writes to its readiness pipe; anything else is the
+// reason why it could not start.
+const (
+	isReady = "ready"
+	isTaken = "taken" // another keeper has the directory
+)
+
 // Main is the keeper process: the command that Options.Executable names, with
 // the arguments that follow it. It returns the exit status.
-func Main(args []string) int { return 2 }
+func Main(args []string) int {
+	flags := flag.NewFlagSet("keeper", flag.ContinueOnError)
+	readyFd := flags.Int("ready", -1, "descriptor that is told when the keeper is ready")
+	if err := flags.Parse(args); err != nil {
+		return 2
+	}
+	if flags.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "cannot run the keeper: its one argument is the state directory")
+		return 2
+	}
+	if err := closeInherited(*readyFd); err != nil {
+		fmt.Fprintln(os.Stderr, "cannot run the keeper:", err)
+		return 1
+	}
+	var ready io.WriteCloser = os.Stdout
+	if *readyFd >= 0 {
+		unix.CloseOnExec(*readyFd)
+		ready = os.NewFile(uintptr(*readyFd), "ready")
+	}
+	// A small heap rather than few collections: this process lives for months
+	// and allocates next to nothing.
+	debug.SetGCPercent(20)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("keeper", os.Getpid())
+	err := run(flags.Arg(0), log, func() error {
+		_, err := io.WriteString(ready, isReady)
+		return errors.Join(err, ready.Close())
+	})
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errLocked):
+		io.WriteString(ready, isTaken)
+		return 0
+	default:
+		log.Error("cannot run the keeper", "cause", err)
+		io.WriteString(ready, err.Error())
+		return 1
+	}
+}
+
+// run is the keeper from the lock to the last process kept.
+func run(path string, log *slog.Logger, ready func() error) error {
+	dir, err := openDir(path)
+	if err != nil {
+		return err
+	}
+	lock, err := dir.lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := settle(); err != nil {
+		return err
+	}
+	listener, err := dir.listen()
+	if err != nil {
+		return err
+	}
+	s := newServer(dir, log)
+	go s.reap()
+	if err := s.adoptMarked(); err != nil {
+		return err
+	}
+	go s.accept(listener)
+	if err := ready(); err != nil {
+		// Nobody waits for it any longer. An engine may come yet; else the
+		// keeper leaves by itself.
+		log.Warn("cannot say that the keeper is ready", "cause", err)
+	}
+	log.Info("keeper started", "dir", dir.path)
+	<-s.left
+	// Before the lock is given up, or it would take away the next one's socket.
+	listener.Close()
+	log.Info("keeper leaves")
+	return nil
+}
+
+// settle makes the process fit to outlive the one that started it.
+func settle() error {
+	// Handled, not ignored: an ignored signal would stay so in the services
+	// (execve(2)), and could not end them.
+	noted := make(chan os.Signal, 1)
+	signal.Notify(noted, syscall.SIGHUP, syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE,
+		syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGALRM,
+		syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU)
+	go func() {
+		for range noted {
+		}
+	}()
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("cannot become a subreaper: %w", err)
+	}
+	return nil
+}
+
+// closeInherited closes every descriptor that came through exec, but stdio and
+// keep: among them may be client connections of the engine. They are those
+// without close-on-exec, which Go sets on whatever it opens itself, the
+// runtime's own epoll included; a plain close_range would take that too.
+func closeInherited(keep int) error {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("cannot list descriptors: %w", err)
+	}
+	for _, entry := range entries {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd <= 2 || fd == keep {
+			continue
+		}
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && flags&unix.FD_CLOEXEC == 0 {
+			unix.Close(fd)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package keeper
+
+import "sync"
+
+// numbers counts the notices of one keeper. Each keeper begins anew.
+type numbers struct {
+	instance string
+	seen     uint64 // queued for delivery
+	handled  uint64 // delivered
+}
+
+// numbersOf returns the numbers of a keeper, which go on over several
+// connections with it.
+func (c *Client) numbersOf(instance string) *numbers {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.numbers == nil || c.numbers.instance != instance {
+		c.numbers = &numbers{instance: instance}
+	}
+	return c.numbers
+}
+
+// delivery is an exit on its way to OnExit.
+type delivery struct {
+	numbers *numbers
+	seq     uint64
+	exit    Exit
+}
+
+// deliveries is the queue between the connection, which must not wait, and
+// OnExit, which may take its time.
+type deliveries struct {
+	mu     sync.Mutex
+	queue  []delivery
+	filled chan struct{}
+}
+
+func newDeliveries() *deliveries { return &deliveries{filled: make(chan struct{}, 1)} }
+
+func (d *deliveries) put(one delivery) {
+	d.mu.Lock()
+	d.queue = append(d.queue, one)
+	d.mu.Unlock()
+	select {
+	case d.filled <- struct{}{}:
+	default:
+	}
+}
+
+func (d *deliveries) take() []delivery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	queue := d.queue
+	d.queue = nil
+	return queue
+}
+
+// remember keeps in mind what runs, for the day the keeper is killed.
+func (c *Client) remember(list ...Process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range list {
+		c.kept[p.identity()] = p
+	}
+}
+
+// noteEnd queues an exit, unless it is one the keeper only repeats because it
+// has not yet seen the acknowledgement.
+func (c *Client) noteEnd(n *numbers, seq uint64, exit Exit) {
+	c.mu.Lock()
+	repeated := seq <= n.seen
+	if !repeated {
+		n.seen = seq
+		delete(c.kept, exit.identity())
+	}
+	c.mu.Unlock()
+	if !repeated {
+		c.exits.put(delivery{numbers: n, seq: seq, exit: exit})
+	}
+}
+
+// deliver calls OnExit, in order, until the client is closed. An exit is
+// acknowledged afterwards: should this process die in between, the next engine
+// gets it.
+func (c *Client) deliver() {
+	for {
+		select {
+		case <-c.exits.filled:
+		case <-c.closing:
+			return
+		}
+		for _, one := range c.exits.take() {
+			if c.isClosed() {
+				return
+			}
+			if c.options.OnExit != nil {
+				c.options.OnExit(one.exit)
+			}
+			c.mu.Lock()
+			one.numbers.handled = one.seq
+			to := c.link
+			c.mu.Unlock()
+			if to != nil && to.numbers == one.numbers {
+				// If it is lost, attach sends it again.
+				to.send(frame{Do: doAck, Seq: one.seq})
+			}
+		}
+	}
+}

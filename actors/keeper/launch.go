@@ -1,0 +1,232 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// defaultPath is where a program is looked for if Env has no PATH.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// launch executes a command, or answers for the earlier launch that the
+// request repeats.
+func (s *server) launch(e *engine, id uint64, l *launch) {
+	if reply, ok := s.launched(l); ok {
+		reply.ID = id
+		e.send(reply)
+		return
+	}
+	p, err := prepare(l.command(), s.dir.path)
+	if err != nil {
+		e.send(reply(id, err))
+		return
+	}
+	defer p.close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.mayLaunch(l); err != nil {
+		e.send(reply(id, err))
+		return
+	}
+	// The lock is held from the fork until the child is registered, so that
+	// the reaper meets no child it does not know.
+	process, err := p.fork()
+	if err != nil {
+		e.send(reply(id, err))
+		return
+	}
+	s.keep(&kept{Process: process, token: l.Token})
+	// Within the lock too: so the reply is sent before the notice of its exit.
+	e.send(frame{Do: doReply, ID: id, Process: &process})
+	s.forked()
+}
+
+// launched answers a repeated request, as far as it can be answered without
+// running the command.
+func (s *server) launched(l *launch) (frame, bool) {
+	if l.Repeat == first {
+		return frame{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.kept {
+		// A keeper that found the process by its marks knows no token.
+		adopted := k.token == "" && l.Role == RoleService && k.marks() == marks{l.Service, l.Run, l.Role}
+		if k.token == l.Token || adopted {
+			return frame{Do: doReply, Process: &k.Process}, true
+		}
+	}
+	for _, n := range s.notices {
+		if n.token == l.Token {
+			return frame{Do: doReply, Process: &n.exit.Process, Exit: &n.exit}, true
+		}
+	}
+	if l.Repeat == find {
+		err := fmt.Errorf("cannot run %s: the connection to the keeper was lost meanwhile", l.Service)
+		return reply(0, err), true
+	}
+	return frame{}, false
+}
+
+// mayLaunch refuses a second process for one run of a service. The caller
+// holds the lock.
+func (s *server) mayLaunch(l *launch) error {
+	if s.leaving {
+		return errLeaving
+	}
+	if l.Role != RoleService {
+		return nil
+	}
+	for _, k := range s.kept {
+		if k.marks() == (marks{l.Service, l.Run, l.Role}) {
+			return fmt.Errorf("cannot run %s: run %d of it already has pid %d", l.Service, l.Run, k.Pid)
+		}
+	}
+	return nil
+}
+
+// program is a command ready to be forked.
+type program struct {
+	marks  marks
+	argv   []string
+	path   string
+	dir    string
+	env    []string
+	stdin  *os.File
+	output *os.File
+}
+
+// prepare finds and opens all that a command needs.
+func prepare(c Command, stateDir string) (*program, error) {
+	if len(c.Argv) == 0 || c.Argv[0] == "" {
+		return nil, errors.New("cannot run an empty command")
+	}
+	for _, arg := range c.Argv {
+		if strings.IndexByte(arg, 0) >= 0 {
+			return nil, fmt.Errorf("cannot run %s: an argument has a NUL byte", c.Argv[0])
+		}
+	}
+	p := &program{marks: marks{c.Service, c.Run, c.Role}, argv: c.Argv, dir: c.Dir}
+	if p.dir == "" {
+		p.dir = "/"
+	}
+	if err := checkDir(p.dir); err != nil {
+		return nil, fmt.Errorf("cannot run %s in %s: %w", c.Argv[0], p.dir, err)
+	}
+	var err error
+	if p.env, err = environment(c.Env, p.marks, stateDir); err != nil {
+		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
+	}
+	if p.path, err = findProgram(c.Argv[0], p.dir, p.env); err != nil {
+		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
+	}
+	if p.stdin, err = os.Open(os.DevNull); err != nil {
+		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
+	}
+	if p.output, err = openOutput(c.Output, c.Rotate); err != nil {
+		p.close()
+		return nil, fmt.Errorf("cannot run %s: cannot open its output: %w", c.Argv[0], err)
+	}
+	return p, nil
+}
+
+func (p *program) close() {
+	p.stdin.Close()
+	if p.output != nil {
+		p.output.Close()
+	}
+}
+
+// fork runs the program in a session of its own.
+//
+// syscall.ForkExec gives the child the RLIMIT_NOFILE that this process had
+// before Go raised it, unless somebody called syscall.Setrlimit for it, which
+// nobody here does. It resets handled signals, and settle left none ignored.
+func (p *program) fork() (Process, error) {
+	// The child gets the signal mask of the forking thread; what blocked
+	// signals the engine was once started with is not for services.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
+		return Process{}, fmt.Errorf("cannot run %s: cannot unblock signals: %w", p.argv[0], err)
+	}
+	output := p.output.Fd()
+	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
+		Dir:   p.dir,
+		Env:   p.env,
+		Files: []uintptr{p.stdin.Fd(), output, output},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return Process{}, fmt.Errorf("cannot run %s: %w", p.argv[0], execError(p.path, err))
+	}
+	// Even if it ended already it is there, as a zombie: only the reaper
+	// takes it away, and it waits for the lock.
+	stat, ok := readStat(pid)
+	if !ok {
+		unix.Kill(-pid, unix.SIGKILL) // unregistered, it would be nobody's
+		return Process{}, fmt.Errorf("cannot run %s: cannot read /proc/%d/stat", p.argv[0], pid)
+	}
+	m := p.marks
+	return Process{
+		Service: m.service, Run: m.run, Role: m.role,
+		Pid: pid, StartTime: stat.start, Started: time.Now(),
+	}, nil
+}
+
+// checkDir says why dir cannot be a working directory.
+func checkDir(dir string) error {
+	if !filepath.IsAbs(dir) {
+		return errors.New("not an absolute path")
+	}
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errors.New("no such directory")
+	case err != nil:
+		return bare(err)
+	case !info.IsDir():
+		return errors.New("not a directory")
+	}
+	if err := unix.Access(dir, unix.X_OK); err != nil {
+		return err
+	}
+	return nil
+}
+
+// openOutput opens the file that gets what a command prints.
+func openOutput(path string, rotate bool) (*os.File, error) {
+	if path == "" {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
+	if !filepath.IsAbs(path) {
+		return nil, fmt.Errorf("%s is not an absolute path", path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	if rotate {
+		if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+}
+
+// bare is the cause of a file error, without the operation and path that the
+// message around it names already.
+func bare(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err
+	}
+	return err
+}

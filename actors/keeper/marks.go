@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The marks in the environment of what the keeper launches. Children inherit
+// them, so a descendant is known wherever it went; and after the keeper itself
+// was killed, the next one finds what it kept.
+const (
+	markService = "DYNAPM_SERVICE"
+	markRun     = "DYNAPM_RUN"
+	markRole    = "DYNAPM_ROLE"
+	markDir     = "DYNAPM_STATE_DIR"
+)
+
+// engineOnly are the variables by which a service manager talks to the engine
+// (sd_notify(3), sd_listen_fds(3), sd_watchdog_enabled(3)). A service that got
+// them would answer in the engine's name.
+var engineOnly = []string{
+	"NOTIFY_SOCKET",
+	"LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES",
+	"WATCHDOG_PID", "WATCHDOG_USEC",
+}
+
+// marks says to which run of which service a process belongs.
+type marks struct {
+	service string
+	run     uint64
+	role    Role
+}
+
+func (p Process) marks() marks { return marks{p.Service, p.Run, p.Role} }
+
+// environment returns env as a launched process gets it.
+func environment(env []string, m marks, dir string) ([]string, error) {
+	own := []string{
+		markService + "=" + m.service,
+		markRun + "=" + strconv.FormatUint(m.run, 10),
+		markRole + "=" + string(m.role),
+		markDir + "=" + dir,
+	}
+	last := make(map[string]int, len(env)+len(own))
+	all := append(slices.Clone(env), own...)
+	for i, kv := range all {
+		key, _, ok := strings.Cut(kv, "=")
+		if !ok || key == "" || strings.IndexByte(kv, 0) >= 0 {
+			return nil, fmt.Errorf("environment has %q, which is not NAME=VALUE", kv)
+		}
+		last[key] = i
+	}
+	kept := all[:0]
+	for i, kv := range all {
+		key, _, _ := strings.Cut(kv, "=")
+		if last[key] == i && !slices.Contains(engineOnly, key) {
+			kept = append(kept, kv)
+		}
+	}
+	return kept, nil
+}
+
+// lookup returns the value of key in env.
+func lookup(env []string, key string) (string, bool) {
+	for _, kv := range env {
+		if k, v, _ := strings.Cut(kv, "="); k == key {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+// readMarks returns the marks of a process that some keeper of dir launched,
+// itself or an ancestor of it. A process can overwrite its environment (those
+// that set their title do); then it has no marks.
+func readMarks(pid int, dir string) (marks, bool) {
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return marks{}, false
+	}
+	return parseMarks(environ, dir)
+}
+
+func parseMarks(environ []byte, dir string) (marks, bool) {
+	var m marks
+	var found, run int
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
+		if !bytes.HasPrefix(kv, []byte("DYNAPM_")) {
+			continue
+		}
+		key, value, _ := strings.Cut(string(kv), "=")
+		switch key {
+		case markService:
+			m.service = value
+		case markRole:
+			m.role = Role(value)
+		case markRun:
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				return marks{}, false
+			}
+			m.run = n
+			run++
+		case markDir:
+			if value != dir {
+				return marks{}, false
+			}
+		default:
+			continue
+		}
+		found++
+	}
+	return m, found == 4 && run == 1
+}

@@ -1,0 +1,97 @@
+package keeper
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ticksPerSecond is USER_HZ, the unit of /proc/PID/stat: 100 on amd64 and
+// arm64 whatever the kernel's own HZ is.
+const ticksPerSecond = 100
+
+// procStat is what /proc/PID/stat says of a process (proc_pid_stat(5)).
+type procStat struct {
+	pid, parent, group, session int
+	state                       byte
+	start                       uint64 // ticks since boot
+}
+
+// alive is false for a zombie: it holds nothing and takes no signal.
+func (p procStat) alive() bool { return p.state != 'Z' && p.state != 'X' }
+
+// readStat reads the state of a process; false if there is none.
+func readStat(pid int) (procStat, bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return procStat{}, false
+	}
+	return parseStat(pid, b)
+}
+
+func parseStat(pid int, b []byte) (procStat, bool) {
+	// Field 2 is the name in parentheses, in which anything may stand.
+	_, rest, found := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
+	fields := bytes.Fields(rest)
+	if !found || len(fields) < 20 {
+		return procStat{}, false
+	}
+	p := procStat{pid: pid, state: fields[0][0]}
+	for i, to := range []*int{&p.parent, &p.group, &p.session} {
+		n, err := strconv.Atoi(string(fields[1+i]))
+		if err != nil {
+			return procStat{}, false
+		}
+		*to = n
+	}
+	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	p.start = start
+	return p, err == nil
+}
+
+// processes lists every process of the machine that can be seen.
+func processes() ([]procStat, error) {
+	dir, err := os.Open("/proc")
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var all []procStat
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		if p, ok := readStat(pid); ok {
+			all = append(all, p)
+		}
+	}
+	return all, nil
+}
+
+// ticksNow is the present on the clock of procStat.start.
+func ticksNow() uint64 {
+	return uint64(sinceBoot() * ticksPerSecond / time.Second)
+}
+
+// timeOf turns a start time into wall clock time.
+func timeOf(start uint64) time.Time {
+	age := sinceBoot() - time.Duration(start)*time.Second/ticksPerSecond
+	return time.Now().Add(-age)
+}
+
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		panic(err) // Linux has had this clock since 2.6.39
+	}
+	return time.Duration(ts.Nano())
+}
