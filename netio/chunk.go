@@ -48,7 +48,7 @@ const (
 )
 
 // next reads on in p and returns how many of its bytes belong to the body, chunk sizes and trailers included, and
-// whether they are its last. On an error, those bytes before the fault.
+// whether they are its last. On an error those are the bytes before the fault, and c must not be used any more.
 func (c *chunkReader) next(p []byte) (n int, done bool, err error) {
 	for n < len(p) && !done && err == nil {
 		var used int

@@ -174,13 +174,11 @@ func endOfLine(b []byte, i int) (int, error) {
 // badByte names the fault of a byte that is not allowed where it stands; other is for those with no name of their own.
 func badByte(c byte, other *headError) error {
 	switch {
-	case c == '\r':
-		return errBareCR
 	case c == '\n':
 		return errBareLF
 	case c == 0:
 		return errNUL
-	case c < ' ' || c == 0x7f:
+	case c < ' ' && c != '\r' || c == 0x7f:
 		return errControl
 	}
 	return other

@@ -25,7 +25,7 @@ type request struct {
 }
 
 var (
-	errMethod       = &headError{400, "the method is not a token"}
+	errMethod       = &headError{400, "the request line does not begin with a method"}
 	errConnect      = &headError{501, "the method is CONNECT"}
 	errTarget       = &headError{400, "the request target has a character that is not allowed"}
 	errTargetForm   = &headError{400, "the request target is neither a path nor an http URL"}

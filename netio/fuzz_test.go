@@ -1,0 +1,256 @@
+package netio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The fuzz tests hold our parsers against those of net/http: what we accept it must accept, and understand alike. The
+// other direction does not hold: we refuse more.
+
+func FuzzRequest(f *testing.F) {
+	for _, c := range refusedRequests {
+		f.Add([]byte(c.head[:min(len(c.head), 512)]))
+	}
+	for _, c := range acceptedRequests {
+		f.Add([]byte(c.head))
+	}
+	for _, c := range rewrittenRequests {
+		f.Add(crlf(c.in))
+	}
+	f.Fuzz(checkRequest)
+}
+
+// FuzzRequestOfParts puts heads together from parts that are valid or nearly so, as each byte of the input chooses:
+// random bytes seldom get as far as a second field.
+func FuzzRequestOfParts(f *testing.F) {
+	parts := []string{"GET", "POST", "HEAD", "OPTIONS", " ", "/", "*", "?", "http://a", "/p?q", " HTTP/1.1\r\n", " HTTP/1.0\r\n",
+		"\r\n", "\r", "\n", "\t", "\x00", "\x7f", "\xff", ",", ", ", ";", ":", ": ", "Host: a\r\n", "Host", "a", "A:80", "[::1]",
+		"Content-Length: ", "content-length: 5\r\n", "0", "5", "+", "Transfer-Encoding: ", "transfer-encoding: chunked\r\n",
+		"chunked", "gzip", "identity", "Connection: ", "close", "Keep-Alive", "upgrade", "x-hop", "X-Hop: 1\r\n", "Upgrade: ",
+		"websocket", "h2c", "TE: trailers\r\n", "Trailer: X\r\n", "Expect: 100-continue\r\n", "X-Forwarded-For: ", "1.2.3.4",
+		"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: b\r\n", "Cookie: c=d\r\n", "Proxy-Connection: close\r\n"}
+	f.Add([]byte{0, 4, 5, 10, 24, 12})
+	f.Add([]byte{1, 4, 9, 10, 24, 29, 32, 12, 39, 43, 12, 44, 12})
+	f.Add([]byte{1, 4, 8, 9, 11, 34, 36, 12, 24, 12})
+	f.Add([]byte{0, 4, 5, 10, 24, 39, 42, 12, 45, 46, 12, 48, 51, 52, 12, 12})
+	f.Fuzz(func(t *testing.T, choices []byte) {
+		var head []byte
+		for _, c := range choices {
+			head = append(head, parts[int(c)%len(parts)]...)
+		}
+		checkRequest(t, head[:min(len(head), 1024)])
+	})
+}
+
+func checkRequest(t *testing.T, b []byte) {
+	var r request
+	checkSplits(t, b, func(b []byte) (int, error) { return parseRequest(b, &r) })
+	n, err := parseRequest(b, &r)
+	if n == 0 {
+		checkRefusal(t, err)
+		return
+	}
+	checkAgainst(t, &r, b[:n])
+	once := r.appendTo(nil, &oneForward)
+	var again request
+	if n, err := parseRequest(once, &again); n != len(once) || err != nil {
+		t.Fatalf("we would refuse what we send: %v: %q", err, once)
+	}
+	if again.body != r.body || string(again.host) != string(r.host) || string(again.path) != string(r.path) {
+		t.Fatalf("%q means something else than %q", once, b[:n])
+	}
+	checkAgainst(t, &again, once)
+	if twice := again.appendTo(nil, &oneForward); !bytes.Equal(once, twice) {
+		t.Fatalf("not canonical:\n%q\n%q", once, twice)
+	}
+}
+
+// checkAgainst fails unless net/http reads the same request in head.
+func checkAgainst(t *testing.T, r *request, head []byte) {
+	t.Helper()
+	if bytes.HasPrefix(head, []byte("\r\n")) {
+		head = head[2:] // net/http's server refuses that
+	}
+	q, err := http.ReadRequest(bufio.NewReaderSize(bytes.NewReader(head), maxHead))
+	if err != nil {
+		if strings.Contains(err.Error(), "invalid URL escape") || strings.Contains(err.Error(), "invalid character") {
+			return // it decodes the path; whether a path makes sense is for the backend to say
+		}
+		t.Fatalf("net/http refuses %q: %v", head, err)
+	}
+	target := string(r.target)
+	if strings.HasPrefix(target, "?") {
+		target = "/" + target
+	}
+	if q.URL.IsAbs() {
+		q.RequestURI = q.URL.RequestURI() // compared below only if nothing in it was decoded
+		if r.path[0] != '*' && q.RequestURI != target && !strings.ContainsAny(target, "%\"<>\\^`{|}?[]") {
+			t.Fatalf("target %q, net/http %q", target, q.RequestURI)
+		}
+	} else if q.RequestURI != target {
+		t.Fatalf("target %q, net/http %q", target, q.RequestURI)
+	}
+	if q.Method != string(r.method) || q.ProtoMajor != 1 || q.ProtoMinor != r.minor {
+		t.Fatalf("%q: net/http reads %s HTTP/%d.%d", head, q.Method, q.ProtoMajor, q.ProtoMinor)
+	}
+	if !strings.EqualFold(q.Host, string(r.hostField)) {
+		t.Fatalf("Host %q, net/http %q", r.hostField, q.Host)
+	}
+	if close := q.Close; close == r.keepAlive {
+		t.Fatalf("%q: keep-alive %v, net/http close %v", head, r.keepAlive, close)
+	}
+	if want := lengthOf(r.body); q.ContentLength != want {
+		t.Fatalf("%q: body %+v, net/http %d", head, r.body, q.ContentLength)
+	}
+	checkFields(t, &r.head, q.Header)
+}
+
+// lengthOf is a body in the words of net/http: its length, or -1 where only the end tells.
+func lengthOf(body framing) int64 {
+	if body.kind == chunkedBody || body.kind == untilClose {
+		return -1
+	}
+	return body.length
+}
+
+// checkFields fails unless net/http has read the same fields, without those it takes out of the header.
+func checkFields(t *testing.T, h *head, header http.Header) {
+	t.Helper()
+	ours := http.Header{}
+	for i := range h.fields[:h.count] {
+		f := &h.fields[i]
+		ours.Add(string(h.name(f)), string(h.value(f)))
+	}
+	for _, name := range []string{"Host", "Transfer-Encoding", "Trailer", "Content-Length", "Connection", "Pragma", "Cache-Control"} {
+		ours.Del(name)
+		header.Del(name) // Pragma makes net/http add a Cache-Control
+	}
+	if len(ours) != len(header) {
+		t.Fatalf("fields %q, net/http %q", ours, header)
+	}
+	for name, values := range ours {
+		if !slices.Equal(values, header[name]) {
+			t.Fatalf("field %s: %q, net/http %q", name, values, header[name])
+		}
+	}
+}
+
+func checkRefusal(t *testing.T, err error) {
+	t.Helper()
+	var named *headError
+	if err != nil && (!errors.As(err, &named) || named.status < 400 || named.reason == "") {
+		t.Fatalf("refused without a reason: %v", err)
+	}
+}
+
+func FuzzResponse(f *testing.F) {
+	for _, c := range refusedResponses {
+		f.Add([]byte(c.head[:min(len(c.head), 512)]), false)
+	}
+	for _, c := range acceptedResponses {
+		f.Add([]byte(c.head), c.toHead)
+	}
+	for _, c := range rewrittenResponses {
+		f.Add(crlf(c.in), c.toHead)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, toHead bool) {
+		var r response
+		checkSplits(t, b, func(b []byte) (int, error) { return parseResponse(b, toHead, &r) })
+		n, err := parseResponse(b, toHead, &r)
+		if n == 0 {
+			checkRefusal(t, err)
+			return
+		}
+		checkResponseAgainst(t, &r, b[:n], toHead)
+		for _, v := range []clientView{{1, true, false}, {1, false, false}, {0, true, false}, {0, false, true}} {
+			once := r.appendTo(nil, &v)
+			var again response
+			if n, err := parseResponse(once, toHead, &again); n != len(once) || err != nil {
+				t.Fatalf("we would refuse what we send: %v: %q", err, once)
+			}
+			checkResponseAgainst(t, &again, once, toHead)
+			if again.status != r.status || !bytes.Equal(again.reason, r.reason) {
+				t.Fatalf("%q became %q", b[:n], once)
+			}
+			if again.body != r.body && !(v.minor == 0 && r.body.kind == chunkedBody && again.body.kind == untilClose) {
+				t.Fatalf("the body of %q is framed otherwise in %q", b[:n], once)
+			}
+		}
+	})
+}
+
+// checkResponseAgainst fails unless net/http reads the same response in head.
+func checkResponseAgainst(t *testing.T, r *response, head []byte, toHead bool) {
+	t.Helper()
+	q := &http.Request{Method: "GET"}
+	if toHead {
+		q.Method = "HEAD"
+	}
+	p, err := http.ReadResponse(bufio.NewReaderSize(bytes.NewReader(head), maxHead), q)
+	if err != nil {
+		t.Fatalf("net/http refuses %q: %v", head, err)
+	}
+	if p.StatusCode != r.status || p.ProtoMajor != 1 || p.ProtoMinor != r.minor {
+		t.Fatalf("%q: net/http reads HTTP/%d.%d %d", head, p.ProtoMajor, p.ProtoMinor, p.StatusCode)
+	}
+	if bodyLess := r.body.kind == noBody; !bodyLess && p.ContentLength != lengthOf(r.body) {
+		t.Fatalf("%q: body %+v, net/http %d", head, r.body, p.ContentLength)
+	} else if bodyLess && p.Body != http.NoBody {
+		t.Fatalf("%q: no body, net/http reads one", head)
+	}
+	checkFields(t, &r.head, p.Header)
+}
+
+func FuzzChunked(f *testing.F) {
+	for _, c := range chunkedBodies {
+		f.Add([]byte(c.body[:min(len(c.body), 512)]), 3)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, piece int) {
+		piece = max(1, min(piece, len(b)))
+		data, n, done, err := readChunks(t, b, piece)
+		wholeData, wholeN, wholeDone, wholeErr := readChunks(t, b, max(1, len(b)))
+		if n != wholeN || done != wholeDone || err != wholeErr || !bytes.Equal(data, wholeData) {
+			t.Fatalf("%q in pieces of %d: %d, %v, %v; whole: %d, %v, %v", b, piece, n, done, err, wholeN, wholeDone, wholeErr)
+		}
+		checkRefusal(t, err)
+		if !done {
+			return
+		}
+		theirs, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:n])))
+		if err != nil && !strings.Contains(err.Error(), "too much non-data") {
+			t.Fatalf("net/http refuses %q: %v", b[:n], err)
+		}
+		if err == nil && !bytes.Equal(theirs, data) {
+			t.Fatalf("data %q, net/http %q", data, theirs)
+		}
+		checkTrailersAgainst(t, b[:n])
+	})
+}
+
+// checkTrailersAgainst fails unless net/http takes the trailers of a body too.
+func checkTrailersAgainst(t *testing.T, body []byte) {
+	t.Helper()
+	const head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+	in := bufio.NewReader(io.MultiReader(strings.NewReader(head), bytes.NewReader(body), strings.NewReader("next")))
+	q, err := http.ReadRequest(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, q.Body); err != nil {
+		if strings.Contains(err.Error(), "too much non-data") || strings.Contains(err.Error(), "suspiciously long trailer") {
+			return
+		}
+		t.Fatalf("net/http refuses %q: %v", body, err)
+	}
+	if rest, _ := io.ReadAll(in); string(rest) != "next" {
+		t.Fatalf("after %q net/http goes on with %q", body, rest)
+	}
+}
