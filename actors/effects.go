@@ -1,0 +1,96 @@
+package actors
+
+import "time"
+
+// An Effect is what a machine wants done. Effects are carried out in their
+// order; what is slow is begun, and comes back as a fact.
+type Effect interface{ effect() }
+
+type (
+	// Launch begins a run: Launched or Exited follows.
+	Launch struct{ Run Run }
+	// Verify looks whether a run that was begun earlier is there and can be
+	// used: ProbePassed, ProbeFailed or Exited follows.
+	Verify struct {
+		Run   Run
+		Until time.Time
+	}
+	// Probe waits for a launched run to be usable: ProbePassed, ProbeFailed or
+	// Exited follows.
+	Probe struct {
+		Run   Run
+		Until time.Time
+	}
+	// Term asks the run to end: Exited or StillUp follows, in its own time.
+	Term struct{ Run Run }
+	// Kill ends the run by force.
+	Kill struct{ Run Run }
+	// Arm sets the one timer of the service, in place of the one before.
+	Arm struct {
+		Seq Seq
+		At  time.Time
+	}
+	// Open gives the run its gate and lets requests in.
+	Open struct {
+		Run     Run
+		Address string
+	}
+	// Shut closes the gate: Drained follows when no lease is left. With
+	// UnusedSince it closes only if no lease holds the service up and the last
+	// use was not later than that; Drained or InUse follows at once.
+	Shut struct {
+		Run         Run
+		UnusedSince time.Time
+	}
+	// Close ends the pooled connections to the run; with Cut those in use too.
+	Close struct {
+		Run Run
+		Cut bool
+	}
+	// Grant answers a waiter: the service is as it wanted it to be.
+	Grant struct{ Waiter Waiter }
+	// Refuse answers a waiter: it is not, and why.
+	Refuse struct {
+		Waiter  Waiter
+		Refusal Refusal
+	}
+	// Record tells a change of state, or something worth knowing within one
+	// (then From is State), with its reason.
+	Record struct {
+		Service string
+		At      time.Time
+		From    State
+		State   State
+		Run     Run // 0: none
+		Pid     int // 0: none of ours
+		Held    bool
+		// Reason is one line, and after it the last lines of output where a
+		// process failed. It may tell internals: not for clients.
+		Reason string
+		Clock  StartClock
+	}
+	// End ends the actor.
+	End struct{}
+)
+
+// StartClock is the clock of one start; zero where not known (yet).
+type StartClock struct {
+	Accepted  time.Time // the request, or order, that made it begin
+	Launched  time.Time // the command was executed
+	Listening time.Time // the first connect succeeded
+	Ready     time.Time // the check passed
+}
+
+func (Launch) effect() {}
+func (Verify) effect() {}
+func (Probe) effect()  {}
+func (Term) effect()   {}
+func (Kill) effect()   {}
+func (Arm) effect()    {}
+func (Open) effect()   {}
+func (Shut) effect()   {}
+func (Close) effect()  {}
+func (Grant) effect()  {}
+func (Refuse) effect() {}
+func (Record) effect() {}
+func (End) effect()    {}

@@ -1,0 +1,115 @@
+package actors
+
+import "time"
+
+// An Event is what a machine is told: a command of somebody who wants
+// something, or a fact about the world. Every event says when it was.
+type Event interface{ when() time.Time }
+
+// Commands. The Waiter of a command gets exactly one answer, unless a Cancel
+// comes first.
+type (
+	// Acquire: a request wants the service to be up.
+	Acquire struct {
+		Waiter Waiter
+		At     time.Time
+	}
+	// Cancel: whoever waited has left. It is not answered.
+	Cancel struct {
+		Waiter Waiter
+		At     time.Time
+	}
+	// Start: an operator wants the service to be up, held or not.
+	Start struct {
+		Waiter Waiter
+		At     time.Time
+	}
+	// Stop: an operator wants the service to be down; with Hold, to stay down
+	// although requests arrive, until a Start.
+	Stop struct {
+		Waiter Waiter
+		Hold   bool
+		At     time.Time
+	}
+	// Retire: the service is to be down for good; its actor ends with it.
+	Retire struct {
+		Waiter Waiter
+		At     time.Time
+	}
+	// Adopt: a run was found that an earlier life of ours began.
+	Adopt struct {
+		Run      Run
+		Pid      int
+		Launched time.Time
+		Gate     GateState // as it was left: if open, requests reach it meanwhile
+		At       time.Time
+	}
+)
+
+// Fact is the part common to all facts about a run.
+type Fact struct {
+	Run Run
+	At  time.Time
+}
+
+// Facts.
+type (
+	// Launched: the command of the run was executed.
+	Launched struct {
+		Fact
+		Pid int
+	}
+	// Returned: the start command of a delegated service came back with
+	// success. What it started is not our child.
+	Returned struct{ Fact }
+	// ProbePassed: the service can be used, at Address.
+	ProbePassed struct {
+		Fact
+		Address   string
+		Listening time.Time // of the first successful connect; zero: unknown
+	}
+	// ProbeFailed: the time given to a Probe or Verify is over.
+	ProbeFailed struct {
+		Fact
+		Reason string
+	}
+	// Exited: nothing of the run is left, or nothing could be launched.
+	Exited struct {
+		Fact
+		Reason string
+	}
+	// StillUp: what Term or Kill asked for did not work.
+	StillUp struct {
+		Fact
+		Reason string
+	}
+	// Drained: the gate is shut and no lease holds the service up. It is the
+	// answer to both forms of Shut.
+	Drained struct{ Fact }
+	// InUse: the gate was not shut for idleness, because of a use at LastUse.
+	InUse struct {
+		Fact
+		LastUse time.Time
+	}
+	// TimerFired: the time of an Arm has come.
+	TimerFired struct {
+		Seq Seq
+		At  time.Time
+	}
+	// Panicked: an earlier instance of the actor panicked once too often.
+	Panicked struct {
+		Reason string
+		At     time.Time
+	}
+)
+
+func (e Acquire) when() time.Time    { return e.At }
+func (e Cancel) when() time.Time     { return e.At }
+func (e Start) when() time.Time      { return e.At }
+func (e Stop) when() time.Time       { return e.At }
+func (e Retire) when() time.Time     { return e.At }
+func (e Adopt) when() time.Time      { return e.At }
+func (e TimerFired) when() time.Time { return e.At }
+func (e Panicked) when() time.Time   { return e.At }
+func (f Fact) when() time.Time       { return f.At }
+func (f Fact) about() Run            { return f.Run }

@@ -1,0 +1,119 @@
+package actors
+
+import "time"
+
+// failed: the last start failed and nothing runs; or a stop failed, and the
+// run is still there (its number is kept).
+func (m *Machine) failed(e Event) {
+	switch e := e.(type) {
+	case Acquire:
+		if m.park(e.Waiter) {
+			m.next("a request")
+		}
+	case Start:
+		if m.order(e.Waiter) {
+			m.next("start ordered")
+		}
+	case Stop:
+		if m.run == 0 {
+			m.stayDown(e)
+			return
+		}
+		m.join(e)
+		m.stop(m.orderReason())
+	case Retire:
+		if m.run == 0 {
+			m.retire(e)
+			return
+		}
+		m.join(e)
+		m.stop(m.orderReason())
+	case Launched:
+		if m.launched(e) {
+			m.stop("launched too late")
+		}
+	case Returned:
+		m.pid = 0
+	case TimerFired:
+		m.stop("stopping it again")
+	case Exited:
+		m.ended(e.Reason)
+	}
+}
+
+// next serves those who wait for the service to be up, when nothing is under
+// way.
+func (m *Machine) next(reason string) {
+	switch {
+	case len(m.waiting) == 0:
+	case m.run != 0 && m.process == running: // its stop failed: it may serve yet
+		m.verify(reason)
+	case m.run != 0, m.now.Before(m.retryAt) && !m.ordered:
+		m.refuseWaiting(Refusal{Reason: Backoff, RetryAfter: m.retryAt.Sub(m.now), Detail: m.reason})
+	default:
+		m.launch(reason)
+	}
+}
+
+// fail notes that a run failed. The next request tries again at once after a
+// first failure, and after a while that grows after further ones.
+func (m *Machine) fail() {
+	m.failures++
+	m.retryAt = m.now.Add(backoff(m.failures))
+	reason := m.failure
+	m.failure = ""
+	m.become(StateFailed, reason)
+}
+
+// stopFailed: the run is still there. It keeps its number, nothing is launched
+// beside it, and its stop is tried again with backoff.
+func (m *Machine) stopFailed(reason string) {
+	m.stopFailures++
+	m.retryAt = m.now.Add(backoff(m.stopFailures + 1))
+	m.become(StateFailed, reason)
+	m.arm(m.retryAt)
+	m.refuseLeaving(Refusal{Reason: StopFailed, Detail: reason})
+	m.next("requests came meanwhile")
+}
+
+// backoff is how long the tries rest after n failures in a row: 0, 1, 2, 4 ...
+// 30 s.
+func backoff(n int) time.Duration {
+	if n < 2 {
+		return 0
+	}
+	return min(backoffStep<<min(n-2, 10), backoffLimit)
+}
+
+// stayDown answers a stop of what is not up. There is nothing to stop, but
+// there may be something to hold.
+func (m *Machine) stayDown(e Stop) {
+	if !e.Hold {
+		m.refuse(e.Waiter, Refusal{Reason: NotUp})
+		return
+	}
+	m.Held = true
+	m.note("held down by order")
+	m.grant(e.Waiter)
+}
+
+// retire ends the actor of a service of which nothing runs.
+func (m *Machine) retire(e Retire) {
+	m.Retiring = true
+	m.grant(e.Waiter)
+	m.emit(End{})
+}
+
+// giveUpOnPanic fails a service whose actor cannot be trusted to run it. What
+// runs of it is stopped by the timer of a failed stop, or taken up again by the
+// next request.
+func (m *Machine) giveUpOnPanic(reason string) {
+	m.refuseStart(StartFailed, reason)
+	m.failure = reason
+	if m.run == 0 {
+		m.fail()
+		return
+	}
+	m.disconnect(true)
+	m.stopFailed(reason)
+}

@@ -1,0 +1,171 @@
+package actors
+
+import "time"
+
+// Limits is what a machine knows of the service's configuration.
+type Limits struct {
+	IdleTimeout  time.Duration // 0: never idle
+	StartTimeout time.Duration // from the launch to the passed check
+	DrainTimeout time.Duration // for the last requests, at a stop by order
+	StopTimeout  time.Duration // from Term to Kill
+	MaxPending   int           // requests that may wait at one time
+}
+
+const (
+	// launchGrace is what the timer of a start gives beyond StartTimeout. The
+	// prober has its own deadline and knows what was wrong; the timer is there
+	// for a launch or a prober that is never heard of again.
+	launchGrace = time.Second
+	// killGrace is how long a killed run may take to be gone.
+	killGrace = 5 * time.Second
+	// settled is how long a run must have been ready for its exit not to count
+	// as a failed start: a service that listens and dies must not be started
+	// over and over by one request.
+	settled = time.Second
+	// proven is how long a run must have been ready to clear earlier failures.
+	proven = time.Minute
+	// backoffStep and backoffLimit bound the time between tries.
+	backoffStep  = time.Second
+	backoffLimit = 30 * time.Second
+)
+
+// Memory is what is known of a service beyond its present run: it outlives an
+// instance of the actor.
+type Memory struct {
+	LastRun     Run // the highest ever used
+	LastSeq     Seq
+	Held        bool
+	Retiring    bool
+	StartCount  int           // launches
+	TotalUptime time.Duration // ready, summed over the runs that ended
+	LastStart   StartClock
+}
+
+// process is how far the process of the present run has come.
+type process uint8
+
+const (
+	absent    process = iota
+	launching         // Launch was begun: there may be a process or not
+	running
+	killed
+)
+
+// GateState is what was done last with the gate of the present run.
+type GateState uint8
+
+const (
+	GateAbsent GateState = iota // there is none, or its connections are closed
+	GateOpen
+	GateShut
+)
+
+// Machine decides when a service runs. It is a plain value: the clock comes
+// with the events, and processes, sockets and timers are touched by whoever
+// carries out the effects. Not for concurrent use.
+type Machine struct {
+	Memory
+	limits Limits
+
+	state  State
+	since  time.Time
+	reason string
+
+	// The present run. Its number stays until nothing of it is left: also in
+	// failed, if it could not be stopped.
+	run        Run
+	process    process
+	pid        int
+	gate       GateState
+	address    string
+	readySince time.Time
+	failure    string // why it is being stopped, if that is a failure
+
+	failures     int // starts failed since a run was proven
+	stopFailures int // of this run
+	retryAt      time.Time
+
+	waiting []Waiter // for the service to be up, in the order of arrival
+	ordered bool     // one of them is an operator, who need not wait for a backoff
+	leaving []Waiter // for it to be down
+
+	timer Seq // the one that is armed; 0: none
+
+	now     time.Time
+	effects []Effect
+}
+
+// NewMachine returns the machine of a service that is stopped as far as known.
+func NewMachine(limits Limits, memory Memory) *Machine {
+	return &Machine{limits: limits, Memory: memory}
+}
+
+// Step tells the machine an event and returns what is to be done about it. The
+// result is valid until the next Step.
+func (m *Machine) Step(e Event) []Effect {
+	m.effects = m.effects[:0]
+	if m.stale(e) {
+		return m.effects
+	}
+	m.now = e.when()
+	switch e := e.(type) {
+	case Cancel:
+		m.cancel(e.Waiter)
+		return m.effects
+	case Panicked:
+		m.giveUpOnPanic(e.Reason)
+		return m.effects
+	}
+	switch m.state {
+	case StateStopped:
+		m.stopped(e)
+	case StateStarting:
+		m.starting(e)
+	case StateReady:
+		m.ready(e)
+	case StateDraining:
+		m.draining(e)
+	case StateStopping:
+		m.stopping(e)
+	case StateFailed:
+		m.failed(e)
+	}
+	return m.effects
+}
+
+// stale is the one place where facts about a run or a timer that is no longer
+// the present one are told apart, to be dropped.
+func (m *Machine) stale(e Event) bool {
+	switch e := e.(type) {
+	case interface{ about() Run }:
+		return e.about() != m.run || m.run == 0
+	case TimerFired:
+		return e.Seq != m.timer || m.timer == 0
+	}
+	return false
+}
+
+// become is the only writer of the state.
+func (m *Machine) become(s State, reason string) {
+	from := m.state
+	m.state, m.since, m.reason = s, m.now, reason
+	m.timer = 0 // that of the state left behind, if any, is stale now
+	m.record(from, reason)
+}
+
+// note records what is worth knowing and changes no state.
+func (m *Machine) note(reason string) { m.record(m.state, reason) }
+
+func (m *Machine) record(from State, reason string) {
+	m.emit(Record{At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
+		Held: m.Held, Reason: reason, Clock: m.LastStart})
+}
+
+// arm sets the one timer of the service.
+func (m *Machine) arm(at time.Time) {
+	m.LastSeq++
+	m.timer = m.LastSeq
+	m.emit(Arm{m.timer, at})
+}
+
+func (m *Machine) emit(e Effect) { m.effects = append(m.effects, e) }

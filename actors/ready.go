@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"fmt"
+	"time"
+)
+
+// open lets requests in: those that waited, and from now on all through the
+// gate, without a message.
+func (m *Machine) open(e ProbePassed) {
+	m.address, m.readySince, m.gate = e.Address, m.now, GateOpen
+	m.LastStart.Listening, m.LastStart.Ready = e.Listening, m.now
+	m.emit(Open{m.run, e.Address})
+	m.grantWaiting()
+	m.become(StateReady, "ready at "+e.Address)
+	m.armIdle(m.now)
+}
+
+// armIdle sets the timer for when the service could first be idle.
+func (m *Machine) armIdle(lastUse time.Time) {
+	if m.limits.IdleTimeout > 0 {
+		m.arm(lastUse.Add(m.limits.IdleTimeout))
+	}
+}
+
+// ready: the gate is open. A request that found it shut came while it was
+// tried for idleness, and tries again.
+func (m *Machine) ready(e Event) {
+	switch e := e.(type) {
+	case Acquire:
+		m.grant(e.Waiter)
+	case Start:
+		m.refuse(e.Waiter, Refusal{Reason: AlreadyUp})
+	case Stop, Retire:
+		m.join(e)
+		m.drain()
+	case TimerFired:
+		m.emit(Shut{m.run, m.now.Add(-m.limits.IdleTimeout)})
+	case InUse:
+		m.armIdle(e.LastUse)
+	case Drained:
+		m.gate = GateShut
+		m.stop(fmt.Sprintf("idle for %v", m.limits.IdleTimeout))
+	case Returned:
+		// It took longer than the service took to be ready; or it was the
+		// service, and ended. Only the check can tell.
+		m.pid = 0
+		m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout)})
+	case ProbeFailed:
+		m.failure = e.Reason
+		m.stop(e.Reason)
+	case Exited:
+		if m.now.Sub(m.readySince) < settled {
+			m.failure = e.Reason
+		}
+		m.ended(e.Reason)
+	}
+}

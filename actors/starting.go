@@ -1,0 +1,109 @@
+package actors
+
+import "fmt"
+
+// stopped: nothing runs. Whoever wants the service makes it start.
+func (m *Machine) stopped(e Event) {
+	switch e := e.(type) {
+	case Acquire:
+		if m.park(e.Waiter) {
+			m.launch("a request")
+		}
+	case Start:
+		if m.order(e.Waiter) {
+			m.launch("start ordered")
+		}
+	case Stop:
+		m.stayDown(e)
+	case Retire:
+		m.retire(e)
+	case Adopt:
+		m.adopt(e)
+	}
+}
+
+// launch begins a run. Nothing of an earlier one is left when it is called.
+func (m *Machine) launch(reason string) {
+	m.LastRun++
+	m.StartCount++
+	m.LastStart = StartClock{Accepted: m.now}
+	m.run, m.process, m.ordered = m.LastRun, launching, false
+	m.become(StateStarting, reason)
+	m.emit(Launch{m.run})
+	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
+}
+
+// adopt takes up a run that an earlier life began: what was half started is
+// completed, what was half stopped is stopped.
+func (m *Machine) adopt(e Adopt) {
+	m.LastRun = max(m.LastRun, e.Run)
+	m.run, m.process, m.pid, m.gate = e.Run, running, e.Pid, e.Gate
+	m.LastStart = StartClock{Launched: e.Launched}
+	if m.Held || m.Retiring {
+		m.stop(m.orderReason())
+		return
+	}
+	m.verify("found running")
+}
+
+// verify makes sure of a run instead of launching one.
+func (m *Machine) verify(reason string) {
+	m.failure = ""
+	m.become(StateStarting, reason)
+	m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout)})
+	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
+}
+
+// starting: a run was begun. It goes on when nobody waits for it any longer.
+func (m *Machine) starting(e Event) {
+	switch e := e.(type) {
+	case Acquire:
+		m.park(e.Waiter)
+	case Start:
+		m.refuse(e.Waiter, Refusal{Reason: AlreadyUp})
+	case Stop, Retire:
+		m.join(e)
+		m.refuseWaiting(Refusal{Reason: Interrupted})
+		m.stop(m.orderReason())
+	case Launched:
+		if m.launched(e) {
+			m.emit(Probe{m.run, m.now.Add(m.limits.StartTimeout)})
+		}
+	case Returned:
+		m.pid = 0
+	case ProbePassed:
+		m.open(e)
+	case ProbeFailed:
+		m.giveUp(e.Reason)
+	case TimerFired:
+		m.giveUp(fmt.Sprintf("not ready within %v, and no word of why", m.limits.StartTimeout))
+	case Exited:
+		m.refuseStart(StartFailed, e.Reason)
+		m.failure = e.Reason
+		m.ended(e.Reason)
+	}
+}
+
+// launched takes in the process of the run. It is false for a run that was
+// adopted meanwhile.
+func (m *Machine) launched(e Launched) bool {
+	if m.process != launching {
+		return false
+	}
+	m.process, m.pid = running, e.Pid
+	m.LastStart.Launched = e.At
+	return true
+}
+
+// giveUp ends a start that did not become ready. The process may be alive: it
+// must be gone before the next one is launched.
+func (m *Machine) giveUp(reason string) {
+	m.refuseStart(StartTimeout, reason)
+	m.failure = reason
+	m.stop(reason)
+}
+
+// refuseStart answers all who waited for a start that has just failed.
+func (m *Machine) refuseStart(why RefusalReason, detail string) {
+	m.refuseWaiting(Refusal{Reason: why, RetryAfter: backoff(m.failures + 1), Detail: detail})
+}

@@ -1,0 +1,252 @@
+package actors
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// The mistakes that people made before, one test each.
+
+func find[E Effect](effects []Effect) (found E, ok bool) {
+	for _, e := range effects {
+		if e, is := e.(E); is {
+			return e, true
+		}
+	}
+	return found, false
+}
+
+func has[E Effect](effects []Effect) bool {
+	_, ok := find[E](effects)
+	return ok
+}
+
+func (p *play) expect(t *testing.T, want State) {
+	t.Helper()
+	if p.state != want {
+		t.Fatalf("the service is %v, not %v", p.state, want)
+	}
+}
+
+func TestStartTimeoutLeavesNoProcessBesideTheNext(t *testing.T) {
+	p := newPlay()
+	p.acquire("first")
+	p.launched()
+	effects := p.after(30 * time.Second).probeFailed()
+	p.expect(t, StateStopping)
+	if refusal, ok := find[Refuse](effects); !ok || refusal.Refusal.Reason != StartTimeout {
+		t.Error("the request that waited was not told of the timeout")
+	}
+	if !has[Term](effects) {
+		t.Error("the old process was not told to end")
+	}
+	if has[Launch](p.acquire("second")) {
+		t.Fatal("a second process was launched beside the first")
+	}
+	if !has[Kill](p.after(10 * time.Second).fired()) {
+		t.Error("a process that does not end was not killed")
+	}
+	if !has[Launch](p.exited()) {
+		t.Error("once the old process was gone, the second request did not start the next")
+	}
+}
+
+func TestIdleTimerArmedBeforeARequestThatFiresAfterIt(t *testing.T) {
+	p := newPlay()
+	p.up()
+	lastUse := p.after(4 * time.Minute).now
+	shut, ok := find[Shut](p.after(time.Minute).fired())
+	if !ok || !shut.UnusedSince.Equal(p.now.Add(-5*time.Minute)) {
+		t.Fatal("the timer did not try the gate")
+	}
+	armed, ok := find[Arm](p.Step(InUse{p.fact(), lastUse}))
+	if !ok || !armed.At.Equal(lastUse.Add(5*time.Minute)) {
+		t.Fatal("the timer was not set anew, from the last use")
+	}
+	p.expect(t, StateReady)
+}
+
+func TestExitWhileDrainingIsNoFailure(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.stop(false)
+	p.expect(t, StateDraining)
+	if grant, ok := find[Grant](p.exited()); !ok || grant.Waiter != somebody("stopper") {
+		t.Error("whoever stopped it was not told that it is down")
+	}
+	p.expect(t, StateStopped)
+	if p.failures != 0 {
+		t.Error("the exit was counted as a failure")
+	}
+}
+
+func TestSecondStopJoinsTheFirstAndLeavesNobodyParked(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.stop(false)
+	p.drained()
+	p.acquire("request")
+	effects := p.Step(Stop{somebody("second"), true, p.now})
+	if refusal, ok := find[Refuse](effects); !ok || refusal.Waiter != somebody("request") || refusal.Refusal.Reason != Held {
+		t.Error("the request stays parked for a next run that is not to come")
+	}
+	if has[Term](effects) {
+		t.Error("the service was stopped twice")
+	}
+	granted := p.exited()
+	for _, w := range []somebody{"stopper", "second"} {
+		if !slices.Contains(granted, Effect(Grant{w})) {
+			t.Errorf("%s was not told that it is down", w)
+		}
+	}
+}
+
+func TestFailedStartsArmTheBackoff(t *testing.T) {
+	p := newPlay()
+	p.failStart()
+	if !has[Launch](p.acquire("again")) {
+		t.Fatal("after a first failure the next request did not try at once")
+	}
+	p.launched()
+	p.exited()
+	for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		want *= time.Second
+		refusal, ok := find[Refuse](p.acquire("early"))
+		if !ok || refusal.Refusal.Reason != Backoff || refusal.Refusal.RetryAfter != want {
+			t.Fatalf("want a backoff of %v, got %+v", want, refusal)
+		}
+		if has[Launch](p.after(want - 1).acquire("early")) {
+			t.Fatalf("started within the backoff of %v", want)
+		}
+		if !has[Launch](p.after(1).acquire("in time")) {
+			t.Fatalf("not started after the backoff of %v", want)
+		}
+		p.launched()
+		p.exited()
+	}
+}
+
+func TestAMinuteOfReadyResetsTheBackoff(t *testing.T) {
+	p := newPlay()
+	p.failStart()
+	p.up()
+	p.after(time.Minute).exited()
+	p.expect(t, StateStopped)
+	p.failStart()
+	p.expect(t, StateFailed)
+	if !has[Launch](p.acquire("next")) {
+		t.Error("a failure before the minute still counts")
+	}
+}
+
+func TestRequestWhileStoppingStartsTheNextRun(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.after(5 * time.Minute).fired()
+	p.drained()
+	p.expect(t, StateStopping)
+	if effects := p.acquire("request"); len(effects) != 0 {
+		t.Fatalf("the request was not parked: %v", effects)
+	}
+	if launch, ok := find[Launch](p.exited()); !ok || launch.Run != 2 {
+		t.Fatal("the exit did not start the next run")
+	}
+	p.launched()
+	if grant, ok := find[Grant](p.passed()); !ok || grant.Waiter != somebody("request") {
+		t.Error("the next run did not serve the request")
+	}
+}
+
+func TestRequestsDoNotCancelAStop(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.stop(false)
+	p.acquire("request")
+	p.expect(t, StateDraining)
+	if !has[Term](p.drained()) {
+		t.Error("a busy service cannot be stopped")
+	}
+}
+
+func TestStartGoesOnWhenNobodyWaitsAnyLonger(t *testing.T) {
+	p := newPlay()
+	p.acquire("request")
+	p.Step(Cancel{somebody("request"), p.now})
+	p.launched()
+	if has[Grant](p.passed()) {
+		t.Error("somebody who had left was answered")
+	}
+	p.expect(t, StateReady)
+}
+
+func TestFailedStopIsNeverShownAsStoppedAndIsTriedAgain(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.stop(false)
+	p.drained()
+	for _, wait := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+		armed, ok := find[Arm](p.stillUp())
+		p.expect(t, StateFailed)
+		if !ok || armed.At.Sub(p.now) != wait*time.Second {
+			t.Fatalf("want the next try in %d s", wait)
+		}
+		p.after(wait * time.Second)
+		if !has[Term](p.fired()) {
+			t.Fatal("the stop was not tried again")
+		}
+	}
+	p.exited()
+	p.expect(t, StateStopped)
+}
+
+func TestOrderedStartNeedNotWaitForABackoff(t *testing.T) {
+	p := newPlay()
+	p.failStart()
+	p.acquire("first")
+	p.launched()
+	p.after(30 * time.Second).probeFailed()
+	p.Step(Start{somebody("operator"), p.now})
+	if !has[Launch](p.exited()) {
+		t.Error("the order was refused for the backoff of requests")
+	}
+}
+
+func TestListensAndDiesIsAFailedStart(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.after(settled - 1).exited()
+	p.expect(t, StateFailed)
+	p.up()
+	p.after(settled).exited()
+	p.expect(t, StateStopped)
+}
+
+func TestFactsOfAnEarlierLifeAreDropped(t *testing.T) {
+	for _, c := range conditions {
+		p := newPlay()
+		c.story(p)
+		older := Fact{p.run - 1, p.now}
+		if p.run == 0 {
+			older.Run = p.LastRun
+		}
+		for _, e := range []Event{
+			Launched{older, 1}, Returned{older}, ProbePassed{older, "x", p.now}, ProbeFailed{older, "x"}, Exited{older, "x"},
+			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
+		} {
+			before := *p.Machine
+			if effects := p.Step(e); len(effects) != 0 || p.state != before.state || p.run != before.run || p.timer != before.timer {
+				t.Errorf("%s: %#v was not dropped: %v", c.name, e, effects)
+			}
+		}
+	}
+}
+
+func TestStepsAllocateLittle(t *testing.T) {
+	p := newPlay()
+	p.up()
+	request := Event(Acquire{somebody("x"), p.now})
+	if n := testing.AllocsPerRun(1000, func() { p.Step(request) }); n > 1 {
+		t.Errorf("%v allocations for a step with one effect", n)
+	}
+}

@@ -1,0 +1,197 @@
+package actors
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"runtime/debug"
+	"testing"
+	"time"
+)
+
+var (
+	walkSeed  = flag.Uint64("seed", 0, "walk this one schedule of TestRandomWalk again (with -v: tell it)")
+	walkCount = flag.Int("schedules", 3000, "how many schedules TestRandomWalk walks")
+)
+
+// TestRandomWalk leads machines through random schedules in a made-up world
+// that holds the invariants after every turn.
+func TestRandomWalk(t *testing.T) {
+	if *walkSeed != 0 {
+		if err := walk(*walkSeed, new(int), t.Logf); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	steps := 0
+	for range *walkCount {
+		seed := rand.Uint64()
+		if err := walk(seed, &steps, nil); err != nil {
+			t.Fatalf("%v\nwalk it again: go test ./actors -run TestRandomWalk -v -seed %d", err, seed)
+		}
+	}
+	t.Logf("%d schedules, %d steps", *walkCount, steps)
+}
+
+// walk is one schedule: a random one, then a calm in which all must end well.
+func walk(seed uint64, steps *int, trace func(string, ...any)) (err error) {
+	w := newWorld(seed)
+	w.trace = trace
+	defer func() {
+		*steps += w.steps
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%v\n%s", r, debug.Stack())
+		}
+	}()
+	if w.chance(20) {
+		w.alive[7] = true
+		w.tell(Adopt{Run: 7, Pid: 107, Launched: w.now, At: w.now})
+	}
+	for range 100 {
+		w.somethingHappens()
+	}
+	w.calmDown()
+	return nil
+}
+
+func (w *world) somethingHappens() {
+	switch w.IntN(16) {
+	case 0, 1, 2:
+		w.request()
+	case 3:
+		p := w.newcomer(false)
+		w.tell(Start{p, w.now})
+	case 4:
+		p := w.newcomer(true)
+		w.tell(Stop{p, w.chance(20), w.now})
+	case 5:
+		if w.chance(5) {
+			w.tell(Retire{w.newcomer(true), w.now})
+		}
+	case 6:
+		if n := len(w.unanswered); n > 0 {
+			w.leave(w.unanswered[w.IntN(n)])
+		}
+	case 7:
+		w.stale()
+	case 8:
+		if w.chance(20) {
+			w.restart()
+		}
+	case 9:
+		w.now = w.now.Add(w.upTo(time.Millisecond))
+	default:
+		w.next()
+	}
+}
+
+func (w *world) newcomer(down bool) *person {
+	p := &person{w, down}
+	w.unanswered = append(w.unanswered, p)
+	return p
+}
+
+// request goes through the gate, or asks for it to be opened.
+func (w *world) request() {
+	if !w.gate.open {
+		w.tell(Acquire{w.newcomer(false), w.now})
+		return
+	}
+	r := w.gate.run
+	w.gate.holding++
+	w.in(w.upTo(20*time.Second), func() {
+		if w.gate.run != r || w.gate.holding == 0 { // it was cut
+			return
+		}
+		w.gate.holding--
+		w.gate.lastUse = w.now
+		if !w.gate.open && w.gate.holding == 0 {
+			w.tell(Drained{w.fact(r)})
+		}
+	})
+}
+
+func (w *world) leave(p *person) {
+	w.forget(p)
+	w.tell(Cancel{p, w.now})
+}
+
+// stale tells facts of earlier runs and timers, which must change nothing.
+func (w *world) stale() {
+	before := *w.machine
+	before.effects = nil
+	older := Fact{w.machine.run - 1, w.now}
+	if w.machine.run == 0 {
+		older.Run = w.machine.LastRun
+	}
+	for _, e := range []Event{Launched{older, 1}, Exited{older, ""}, ProbePassed{older, "", w.now}, Drained{older}, StillUp{older, ""}} {
+		if len(w.machine.Step(e)) > 0 {
+			panic(fmt.Sprintf("%#v of an earlier run had an effect", e))
+		}
+	}
+	after := *w.machine
+	after.effects = nil
+	if !reflect.DeepEqual(before, after) {
+		panic(fmt.Sprintf("stale facts changed the machine from\n%+v\nto\n%+v", before, after))
+	}
+}
+
+// restart is what follows a panic: a new machine that knows what outlived the
+// old one, and is told the rest.
+func (w *world) restart() {
+	old := w.machine
+	w.machine = NewMachine(w.limits, old.Memory)
+	waiters := append(append([]Waiter{}, old.leaving...), old.waiting...)
+	if old.run != 0 {
+		w.told = append(w.told, Adopt{old.run, old.pid, w.now, w.gateState(old.run), w.now})
+	}
+	if w.chance(30) {
+		w.told = append(w.told, Panicked{"panic", w.now})
+	}
+	for _, waiter := range waiters {
+		switch p := waiter.(*person); {
+		case !p.down:
+			w.told = append(w.told, Acquire{p, w.now})
+		case old.Retiring:
+			w.told = append(w.told, Retire{p, w.now})
+		default:
+			w.told = append(w.told, Stop{p, old.Held, w.now})
+		}
+	}
+	w.tell(Cancel{&person{}, w.now})
+}
+
+func (w *world) gateState(r Run) GateState {
+	switch {
+	case w.gate.run != r:
+		return GateAbsent
+	case w.gate.open:
+		return GateOpen
+	}
+	return GateShut
+}
+
+// calmDown lets everything that is under way end. Then nobody may still wait.
+func (w *world) calmDown() {
+	w.calm = true
+	for range 10_000 {
+		if len(w.unanswered) == 0 && w.settledDown() {
+			return
+		}
+		if !w.next() {
+			break
+		}
+	}
+	if len(w.unanswered) > 0 {
+		panic(fmt.Sprintf("%d were never answered; the service is %v", len(w.unanswered), w.machine.state))
+	}
+	if !w.settledDown() {
+		panic(fmt.Sprintf("the service stays %v", w.machine.state))
+	}
+}
+
+func (w *world) settledDown() bool {
+	m := w.machine
+	return m.run == 0 && w.inFlight == 0 && len(w.alive) == 0 || m.state == StateReady && m.limits.IdleTimeout == 0
+}
