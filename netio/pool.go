@@ -1,0 +1,117 @@
+package netio
+
+import "time"
+
+// idleBackend is how long an unused connection to a backend is kept. Node closes its own after 5 s.
+const idleBackend = 4 * time.Second
+
+// A pool holds one loop's connections to one Backend. The most recently used is used first, so that the others can age.
+type pool struct {
+	s       *splicer
+	backend *Backend
+	all     *upstream // in use or idle
+	idle    *upstream // top of the stack
+}
+
+// poolOf returns the pool of b. It exists from the first connection to the end of the last.
+func (s *splicer) poolOf(b *Backend) *pool {
+	if s.lastPool != nil && s.lastPool.backend == b {
+		return s.lastPool
+	}
+	p := s.pools[b]
+	if p == nil {
+		p = &pool{s: s, backend: b}
+		s.pools[b] = p
+	}
+	s.lastPool = p
+	return p
+}
+
+func (p *pool) join(u *upstream) {
+	u.next = p.all
+	if u.next != nil {
+		u.next.prev = u
+	}
+	p.all = u
+}
+
+// leave takes u out for good.
+func (p *pool) leave(u *upstream) {
+	p.unpark(u)
+	if u.prev != nil {
+		u.prev.next = u.next
+	} else {
+		p.all = u.next
+	}
+	if u.next != nil {
+		u.next.prev = u.prev
+	}
+	p.forget()
+}
+
+// forget gives up a pool that has no connection.
+func (p *pool) forget() {
+	if p.all != nil {
+		return
+	}
+	delete(p.s.pools, p.backend)
+	if p.s.lastPool == p {
+		p.s.lastPool = nil
+	}
+}
+
+// park puts u on the stack of idle connections.
+func (p *pool) park(u *upstream) {
+	u.idlePrev, u.idleNext = nil, p.idle
+	if u.idleNext != nil {
+		u.idleNext.idlePrev = u
+	}
+	p.idle = u
+	p.s.tally.backendIdle.Add(1)
+}
+
+// unpark takes u off that stack, if it is there.
+func (p *pool) unpark(u *upstream) {
+	switch {
+	case p.idle == u:
+		p.idle = u.idleNext
+	case u.idlePrev != nil:
+		u.idlePrev.idleNext = u.idleNext
+	default:
+		return
+	}
+	if u.idleNext != nil {
+		u.idleNext.idlePrev = u.idlePrev
+	}
+	u.idleNext, u.idlePrev = nil, nil
+	p.s.tally.backendIdle.Add(-1)
+}
+
+// take gives c the connection that was used last; nil if there is none. With sure, one that is known to stand.
+func (p *pool) take(c *client, sure bool) *upstream {
+	for u := p.idle; u != nil; u = p.idle {
+		if sure && !u.alive() {
+			u.close()
+			continue
+		}
+		p.unpark(u)
+		p.s.wheel.set(&u.timer, 0)
+		u.client = c
+		p.s.tally.backendReuses.Add(1)
+		return u
+	}
+	return nil
+}
+
+// retire closes the idle connections, and with cut breaks those in use: their requests get an answer where none has
+// begun.
+func (p *pool) retire(cut bool) {
+	for p.idle != nil {
+		p.idle.close()
+	}
+	for u := p.all; cut && u != nil; u = p.all {
+		c := u.client
+		c.backendLost(&p.s.tally.backend)
+		c.run()
+	}
+}

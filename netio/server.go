@@ -1,0 +1,140 @@
+package netio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+)
+
+// A Server serves clients on its listeners until Drain or Close.
+type Server struct {
+	options  Options
+	limits   limits
+	table    table
+	splicers []*splicer
+	front    *front
+
+	generation atomic.Uint32
+	clients    atomic.Int64 // client connections, evio's included
+	sockets    atomic.Int64 // those, and the connections to backends
+	accepted   atomic.Int64
+	refused    atomic.Int64 // by the hard cap
+
+	stopFront sync.Once
+	done      chan struct{}
+}
+
+// Serve starts a Server and returns once it accepts. On an error the listeners still belong to the caller.
+func Serve(o Options) (*Server, error) {
+	if o.Admission == nil {
+		return nil, errors.New("cannot serve: no Admission is given")
+	}
+	if len(o.Listeners) == 0 {
+		return nil, errors.New("cannot serve: no listener is given")
+	}
+	s := &Server{options: o.withDefaults(), done: make(chan struct{})}
+	s.limits = o.limits()
+	for range s.options.Splicers {
+		loop, err := newSplicer(s)
+		if err != nil {
+			s.endLoops()
+			return nil, fmt.Errorf("cannot start an event loop: %w", err)
+		}
+		s.splicers = append(s.splicers, loop)
+		go loop.run()
+	}
+	front, err := startFront(s)
+	if err != nil {
+		s.endLoops()
+		return nil, err
+	}
+	s.front = front
+	return s, nil
+}
+
+// Retire closes the pooled connections of b, whose run is over, and pools none of them any more. With cut it also ends
+// each request and tunnel on b: with 502 before the head of the reply, by breaking the connection after it. The channel
+// is closed when all loops have done so. Any goroutine may call it.
+func (s *Server) Retire(b *Backend, cut bool) <-chan struct{} {
+	b.retired.Store(true)
+	done := newCountdown(len(s.splicers))
+	for _, loop := range s.splicers {
+		if !loop.inbox.post(message{kind: retireMessage, backend: b, cut: cut, done: done}) {
+			done.report()
+		}
+	}
+	return done.closed
+}
+
+// Counters returns the sums over all loops.
+func (s *Server) Counters() Counters {
+	c := Counters{
+		Accepted:    s.accepted.Load(),
+		Connections: s.clients.Load(),
+		Refused:     s.refused.Load(),
+	}
+	c.Errors.Accept = s.front.restarts.Load()
+	c.Errors.HeadTimeout = s.front.headTimeouts.Load()
+	for _, loop := range s.splicers {
+		loop.tally.addTo(&c)
+	}
+	return c
+}
+
+// Drain stops accepting, closes the listeners and the clients that are between requests, and returns when the last
+// request has ended. If ctx ends first, what is left is cut and its error returned.
+func (s *Server) Drain(ctx context.Context) error {
+	s.stop()
+	s.post(drainMessage)
+	var err error
+	for _, loop := range s.splicers {
+		select {
+		case <-loop.ended:
+		case <-ctx.Done():
+			err = ctx.Err()
+			loop.inbox.post(message{kind: cutMessage})
+			<-loop.ended
+		}
+	}
+	return err
+}
+
+// Close ends everything at once.
+func (s *Server) Close() error {
+	s.stop()
+	s.endLoops()
+	return nil
+}
+
+// stop ends the front: after it nothing is handed to the loops.
+func (s *Server) stop() {
+	s.stopFront.Do(func() { s.front.stop() })
+}
+
+func (s *Server) endLoops() {
+	s.post(cutMessage)
+	for _, loop := range s.splicers {
+		<-loop.ended
+	}
+}
+
+func (s *Server) post(kind messageKind) {
+	for _, loop := range s.splicers {
+		loop.inbox.post(message{kind: kind})
+	}
+}
+
+// Done is closed when the server accepts no more: after Drain or Close, or because the front ended by itself (see Err).
+func (s *Server) Done() <-chan struct{} { return s.front.ended }
+
+// Err tells why the front ended by itself; nil as long as it runs, and after Drain and Close.
+func (s *Server) Err() error {
+	select {
+	case <-s.front.ended:
+		return s.front.err
+	default:
+		return nil
+	}
+}

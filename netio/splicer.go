@@ -1,0 +1,338 @@
+package netio
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A splicer is one epoll loop. It owns its clients, both ends of each pair, and everything they use; nothing of it is
+// touched by another goroutine, but the inbox, the tally and the count of clients.
+type splicer struct {
+	server *Server
+	epoll  int
+	inbox  *inbox
+	tally  tally
+	handed atomic.Int64 // clients, from the hand-over to the close
+	ended  chan struct{}
+
+	events [256]unix.EpollEvent
+	at, n  int   // events[at:n] are still to be handled
+	busy   bool  // the last turn had something to do
+	now    int64 // of clock, at the beginning of the turn
+	start  time.Time
+
+	clients  *client   // all that the loop has seen
+	ready    []*client // those that have more to do, for the next turn
+	turning  []*client // those of this turn: from turned on they are still to be handled
+	turned   int
+	mail     []message // from the inbox: from opened on they are still to be handled
+	opened   int
+	current  owner // whose event is being handled
+	draining bool
+	cutting  bool
+
+	wheel    wheel
+	trimmed  int64 // when the buffers were last trimmed
+	buffers  bufferPool
+	pools    map[*Backend]*pool
+	lastPool *pool
+
+	// What parsing and building a head needs, once for all connections.
+	request  request
+	headOf   *client // whose head is in request; nil: nobody's
+	response response
+	scratch  []byte
+}
+
+func newSplicer(server *Server) (*splicer, error) {
+	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	box, err := newInbox()
+	if err != nil {
+		unix.Close(epoll)
+		return nil, err
+	}
+	if errno := sysAdd(epoll, box.event, 0); errno != 0 {
+		unix.Close(epoll)
+		box.close()
+		return nil, errno
+	}
+	return &splicer{
+		server: server, epoll: epoll, inbox: box, start: time.Now().Add(-time.Second),
+		ended: make(chan struct{}), pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
+	}, nil
+}
+
+// clock is the loop's time in nanoseconds, never 0.
+func (s *splicer) clock() int64 { return int64(time.Since(s.start)) }
+
+// run is the loop. It ends when it has been told to drain, or to cut, and the last client is gone.
+func (s *splicer) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	defer close(s.ended)
+	s.now = s.clock()
+	for !s.draining || s.handed.Load() > 0 {
+		s.turn()
+	}
+	s.end()
+}
+
+// turn waits for events and handles them. What is handled is counted before, so that after a panic the next turn goes
+// on behind what has caused it.
+func (s *splicer) turn() {
+	defer s.rescue()
+	s.handleMail()
+	if s.at == s.n {
+		s.wait()
+	}
+	for s.at < s.n {
+		ev := &s.events[s.at]
+		s.at++
+		s.handle(int(ev.Fd), uint32(ev.Pad), ev.Events)
+	}
+	s.handleReady()
+	for t := s.wheel.due(s.now); t != nil; t = s.wheel.due(s.now) {
+		s.current = t.owner.owner
+		s.current.expire()
+	}
+	s.current = nil
+}
+
+// handle finds whom an event is for. One for an earlier use of the descriptor is nobody's.
+func (s *splicer) handle(fd int, gen uint32, events uint32) {
+	if fd == s.inbox.event {
+		s.mail, s.opened = s.inbox.take(), 0
+		s.handleMail()
+		return
+	}
+	c := s.server.table.get(fd)
+	if c == nil || c.gen != gen {
+		return
+	}
+	c.note(events)
+	s.current = c.owner
+	c.owner.wake()
+}
+
+// pollFor is how long a loop that had work waits in a way that costs less and keeps its thread ready.
+const pollFor = 2 // ms
+
+// wait fills s.events.
+func (s *splicer) wait() {
+	ms := s.patience()
+	var n int
+	var errno syscall.Errno
+	if s.busy || ms == 0 {
+		short := pollFor
+		if ms >= 0 {
+			short = min(short, ms)
+		}
+		n, errno = sysPoll(s.epoll, s.events[:], short)
+	}
+	if errno == 0 && n == 0 && ms != 0 {
+		n, errno = sysWait(s.epoll, s.events[:], ms)
+	}
+	s.now = s.clock()
+	s.trim()
+	switch errno {
+	case 0:
+		s.at, s.n, s.busy = 0, n, n > 0
+	case unix.EINTR: // the runtime wants the loop to yield: it has by now
+	default:
+		panic(fmt.Sprintf("epoll_wait: %v", errno)) // the descriptor or the memory is not ours
+	}
+}
+
+// patience is how many milliseconds the loop may sleep; -1: for ever.
+func (s *splicer) patience() int {
+	if len(s.ready) > 0 || s.turned < len(s.turning) {
+		return 0
+	}
+	ns := s.wheel.wait(s.now)
+	if len(s.buffers.free) > spareBuffers {
+		if ns < 0 || ns > int64(time.Second) {
+			ns = int64(time.Second)
+		}
+	}
+	if ns < 0 {
+		return -1
+	}
+	return int((ns + 999_999) / 1_000_000)
+}
+
+// trim gives memory back that was needed in a rush.
+func (s *splicer) trim() {
+	if s.now-s.trimmed > int64(time.Second) {
+		s.trimmed = s.now
+		s.buffers.trim()
+	}
+}
+
+// again puts a client that has more to do behind the others.
+func (s *splicer) again(c *client) {
+	if !c.queued && c.state != stateClosed {
+		c.queued = true
+		s.ready = append(s.ready, c)
+	}
+}
+
+// handleReady gives each client that has more to do a turn.
+func (s *splicer) handleReady() {
+	if s.turned == len(s.turning) {
+		s.ready, s.turning, s.turned = s.turning[:0], s.ready, 0
+	}
+	for s.turned < len(s.turning) {
+		c := s.turning[s.turned]
+		s.turning[s.turned] = nil
+		s.turned++
+		c.queued = false
+		s.current = c
+		c.run()
+	}
+}
+
+// handleMail does what other goroutines have asked for.
+func (s *splicer) handleMail() {
+	for s.opened < len(s.mail) {
+		m := &s.mail[s.opened]
+		s.opened++
+		switch m.kind {
+		case grantMessage:
+			s.current = m.waiter.client
+			m.waiter.client.granted(m.waiter)
+		case refuseMessage:
+			s.current = m.waiter.client
+			m.waiter.client.refused(m.waiter, &m.answer)
+		case retireMessage:
+			if p := s.pools[m.backend]; p != nil {
+				p.retire(m.cut)
+			}
+			m.done.report()
+		case drainMessage:
+			s.drain()
+		case cutMessage:
+			s.cut()
+		}
+	}
+}
+
+// drain closes the clients that are between requests. The others end with their replies.
+func (s *splicer) drain() {
+	s.draining = true
+	for c := s.clients; c != nil; {
+		next := c.next
+		if c.state == stateHead && c.in == nil && !c.readable {
+			c.close()
+		}
+		c = next
+	}
+}
+
+// cut breaks all connections, those included that have been handed over and not seen.
+func (s *splicer) cut() {
+	s.draining, s.cutting = true, true
+	for s.clients != nil {
+		s.clients.abort()
+	}
+}
+
+// register publishes a conn and adds it to the loop's epoll. After that its events come.
+func (s *splicer) register(c *conn) syscall.Errno {
+	c.timer.owner = c
+	if !s.server.table.put(c.fd, c) {
+		return unix.EMFILE
+	}
+	errno := sysAdd(s.epoll, c.fd, c.gen)
+	if errno != 0 {
+		s.server.table.clear(c.fd)
+	}
+	return errno
+}
+
+// unregister forgets a conn that is about to be closed; the kernel takes it out of epoll.
+func (s *splicer) unregister(c *conn) {
+	s.wheel.remove(&c.timer)
+	s.server.table.clear(c.fd)
+}
+
+// adopt takes a client in at its first event.
+func (s *splicer) adopt(c *client) {
+	c.adopted = true
+	c.next = s.clients
+	if c.next != nil {
+		c.next.prev = c
+	}
+	s.clients = c
+	if s.cutting {
+		c.abort()
+	}
+}
+
+// forget lets a closed client go.
+func (s *splicer) forget(c *client) {
+	if s.headOf == c {
+		s.headOf = nil
+	}
+	if c.prev != nil {
+		c.prev.next = c.next
+	} else {
+		s.clients = c.next
+	}
+	if c.next != nil {
+		c.next.prev = c.prev
+	}
+	c.next, c.prev = nil, nil
+	s.handed.Add(-1)
+	s.server.clients.Add(-1)
+	s.server.sockets.Add(-1)
+}
+
+// rescue keeps a panic from ending more than the connection it came from.
+func (s *splicer) rescue() {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	s.tally.panics.Add(1)
+	s.server.options.Log.Error("panic on a loop: its connection is closed",
+		slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+	broken := s.current
+	s.current, s.headOf = nil, nil
+	if broken == nil {
+		return
+	}
+	defer func() {
+		if again := recover(); again != nil {
+			s.server.options.Log.Error("panic while closing that connection", slog.Any("cause", again))
+		}
+	}()
+	broken.abort()
+}
+
+// end gives back what the loop owns.
+func (s *splicer) end() {
+	for _, p := range s.pools {
+		for p.all != nil {
+			p.all.close()
+		}
+	}
+	unix.Close(s.epoll)
+	for _, m := range s.inbox.close() {
+		if m.done != nil {
+			m.done.report()
+		}
+	}
+	if n := s.tally.leases.Load(); invariants && n != 0 {
+		panic(fmt.Sprintf("%d leases were never released", n))
+	}
+}

@@ -1,0 +1,144 @@
+package netio
+
+import (
+	"encoding/binary"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// An upstream is one connection to a backend. It serves one client at a time; between two it lies in its pool.
+type upstream struct {
+	conn
+	s         *splicer
+	pool      *pool
+	client    *client // nil while it is idle
+	connected bool    // the connection stands
+	reused    bool    // it has served another request before
+	keep      bool    // the backend will take another request when this one has ended
+	in        *buffer // the beginning of a reply's head
+
+	next, prev         *upstream // among all of the pool
+	idleNext, idlePrev *upstream // among its idle ones
+}
+
+// dial opens a connection for c. The connect may still be in progress when it returns.
+func (s *splicer) dial(p *pool, c *client) (*upstream, syscall.Errno) {
+	b := p.backend
+	fd, errno := sysSocket(b.family)
+	if errno != 0 {
+		return nil, errno
+	}
+	if b.family != unix.AF_UNIX {
+		sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	errno = sysConnect(fd, b)
+	if errno == 0 || errno == unix.EINPROGRESS {
+		if b.selfConnect && metItself(fd, b) {
+			sysReset(fd) // no TIME_WAIT on the port that the service is to listen on
+			errno = unix.ECONNREFUSED
+		}
+	}
+	if errno != 0 && errno != unix.EINPROGRESS {
+		sysClose(fd)
+		return nil, errno
+	}
+	u := &upstream{s: s, pool: p, client: c, connected: errno == 0}
+	u.conn = conn{fd: fd, gen: s.server.generation.Add(1), owner: u}
+	if errno := s.register(&u.conn); errno != 0 {
+		sysClose(fd)
+		return nil, errno
+	}
+	s.server.sockets.Add(1)
+	s.tally.backendConnects.Add(1)
+	p.join(u)
+	return u, 0
+}
+
+// metItself tells whether a connect to an ephemeral port, where nobody listens, was given that very port and has
+// connected to itself (a simultaneous open, RFC 9293 section 3.5).
+func metItself(fd int, b *Backend) bool {
+	var own [112]byte
+	size := uint32(len(own))
+	_, _, errno := syscall.RawSyscall(unix.SYS_GETSOCKNAME, uintptr(fd), uintptr(unsafe.Pointer(&own[0])), uintptr(unsafe.Pointer(&size)))
+	return errno == 0 && binary.BigEndian.Uint16(own[2:]) == binary.BigEndian.Uint16(b.sock[2:])
+}
+
+// ephemeral tells whether the kernel may choose that port for an outgoing connection.
+func ephemeral(port uint16) bool {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	bounds := strings.Fields(string(text))
+	if err != nil || len(bounds) != 2 {
+		return true
+	}
+	low, _ := strconv.Atoi(bounds[0])
+	high, _ := strconv.Atoi(bounds[1])
+	return int(port) >= low && int(port) <= high
+}
+
+// alive looks whether a pooled connection still stands: one call more, for requests that must not be sent twice.
+func (u *upstream) alive() bool {
+	_, errno := sysPeek(u.fd)
+	return errno == unix.EAGAIN
+}
+
+// wake handles an event on the connection.
+func (u *upstream) wake() {
+	switch {
+	case u.client != nil:
+		u.client.run()
+	case u.readable || u.finished:
+		u.close() // idle, and it says something: whatever that is, it answers no request
+	}
+}
+
+// expire closes a connection that was idle for long enough.
+func (u *upstream) expire() {
+	if u.client == nil {
+		u.close()
+	}
+}
+
+// free parts the connection from its client: into the pool if it can serve another one, else it is closed.
+func (u *upstream) free(reusable bool) {
+	u.client = nil
+	u.s.buffers.put(u.in)
+	u.in = nil
+	if !reusable || u.finished || u.pool.backend.retired.Load() || u.readable && !u.quiet() {
+		u.close()
+		return
+	}
+	u.reused = true
+	u.pool.park(u)
+	u.s.wheel.set(&u.timer, u.s.now+int64(idleBackend))
+}
+
+// quiet makes sure that nothing unread is left of a reply whose last read filled its buffer.
+func (u *upstream) quiet() bool {
+	u.readable = false
+	return u.alive()
+}
+
+// abort ends the connection, and the request on it, because of a fault of ours.
+func (u *upstream) abort() {
+	if u.client != nil {
+		u.client.abort()
+		return
+	}
+	u.close()
+}
+
+// close ends the connection.
+func (u *upstream) close() {
+	s := u.s
+	s.unregister(&u.conn)
+	s.buffers.put(u.in)
+	u.in, u.client = nil, nil
+	u.pool.leave(u)
+	sysClose(u.fd)
+	s.server.sockets.Add(-1)
+}
