@@ -97,7 +97,7 @@ func parsePath(s string) (string, error) {
 	case !pathForm.MatchString(s) || strings.ContainsAny(s, "?#*"):
 		return "", fmt.Errorf("%q is not a path: no blanks, no ?, # or *, and what is beyond ASCII written as %%XX", shorten(s))
 	case s != "/" && strings.HasSuffix(s, "/"):
-		return "", fmt.Errorf("write it without the / at its end: %s is for all paths below it as well", shorten(strings.TrimRight(s, "/")))
+		return "", fmt.Errorf("write %q without the / at its end: a prefix is for all paths below it as well", shorten(s))
 	}
 	return s, nil
 }
@@ -175,6 +175,9 @@ func parseHealthURL(s string) (string, error) {
 		}
 		return s, nil
 	}
+	if !strings.Contains(s, "://") {
+		return "", fmt.Errorf("want a path such as /health, or a whole http url, got %q", shorten(s))
+	}
 	u, err := parseURL(s)
 	if err != nil {
 		return "", err
@@ -189,6 +192,9 @@ func parseHealthURL(s string) (string, error) {
 func parseHostHeader(s string) (string, error) {
 	if s == "client" || s == "target" {
 		return s, nil
+	}
+	if word := strings.ToLower(s); word == "client" || word == "target" {
+		return "", fmt.Errorf("write %s in lower case", word)
 	}
 	host, port := s, ""
 	if h, p, err := net.SplitHostPort(s); err == nil {

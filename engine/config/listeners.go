@@ -15,10 +15,10 @@ type listener struct {
 
 // listeners finds two of our own listeners in each other's way, and services that lead back to one.
 func (w *walk) listeners(r *root, drafts []*draft) {
-	main := listener{addrPort(r.Listen), "the main listener", r.given["listen"]}
+	main := listener{addrPort(r.Listen), "dynapm's main listener", r.given["listen"]}
 	ours := []listener{main}
 	if r.AdminAPI.Enabled {
-		api := listener{addrPort(r.AdminAPI.Listen), "the admin API", r.admin.at}
+		api := listener{addrPort(r.AdminAPI.Listen), "dynapm's admin API", r.admin.at}
 		if r.admin.given.has("port") {
 			api.at = r.admin.given["port"]
 		}
@@ -37,10 +37,10 @@ func (w *walk) listeners(r *root, drafts []*draft) {
 			if c.Kind != PortRoute {
 				continue
 			}
-			own := listener{netip.AddrPortFrom(main.Addr(), uint16(c.Port)), "the port of " + d.Key, c.at}
+			own := listener{netip.AddrPortFrom(main.Addr(), uint16(c.Port)), "dynapm's port for " + d.Key, c.at}
 			for _, other := range ours[:fixed] { // two services with one port are found as a route
 				if own.overlaps(other) {
-					w.fault(c.at, "port %d is that of %s", c.Port, other.what)
+					w.fault(c.at, "port %d is taken by %s", c.Port, other.what)
 				}
 			}
 			ours = append(ours, own)
@@ -63,7 +63,7 @@ func (w *walk) loops(ours []listener, drafts []*draft) {
 			}
 			for _, l := range byPort[b.Port] {
 				if l.reachedBy(b.Host, local) {
-					w.fault(at, "%s is %s of dynapm itself; requests would go round in a loop", b.Raw, l.what)
+					w.fault(at, "%s is %s; requests would go round in a loop", b.Raw, l.what)
 					return
 				}
 			}

@@ -14,7 +14,7 @@ import (
 // parsed is the reader of whatever is written as text: parse gives the value, or says what is wrong with it.
 func parsed[T, V any](words string, parse func(string) (V, error), field func(*T) *V) reader[T] {
 	return func(w *walk, into *T, v value) {
-		s, ok := w.text(v, words)
+		s, ok := w.text(v, words, func(s string) bool { _, err := parse(s); return err == nil })
 		if !ok {
 			return
 		}
@@ -27,10 +27,11 @@ func parsed[T, V any](words string, parse func(string) (V, error), field func(*T
 	}
 }
 
-// text is what was written as text. A number is refused, as 010, 1_000 or 1.10 would not be what a person sees.
-func (w *walk) text(v value, words string) (string, bool) {
+// text is what was written as text. A number is refused, as 010, 1_000 or 1.10 would not be what a person sees;
+// fits says whether quotes would make it right.
+func (w *walk) text(v value, words string, fits func(string) bool) (string, bool) {
 	switch {
-	case v.kind == number || v.kind == boolean:
+	case (v.kind == number || v.kind == boolean) && fits(v.text):
 		w.fault(v, "want %s, got %s; put it in quotes", words, v.kind)
 		return "", false
 	case !w.expect(v, text, words):
@@ -48,8 +49,10 @@ func (w *walk) written(v value, words string) (string, bool) {
 	if v.kind == number || v.kind == boolean {
 		return v.text, true
 	}
-	return w.text(v, words)
+	return w.text(v, words, always)
 }
+
+func always(string) bool { return true }
 
 var wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
@@ -77,7 +80,7 @@ func dropQuotes(fits bool) string {
 	return ""
 }
 
-func flag[T any](field func(*T) *bool) reader[T] {
+func trueOrFalse[T any](field func(*T) *bool) reader[T] {
 	return func(w *walk, into *T, v value) {
 		if v.kind == text && (!v.expanded || v.text != "true" && v.text != "false") {
 			w.fault(v, "want true or false, got the text %q%s", shorten(v.text), dropQuotes(v.text == "true" || v.text == "false"))
@@ -156,7 +159,7 @@ func (w *walk) duration(v value) (time.Duration, bool) {
 		}
 		return d, true
 	}
-	s, ok := w.text(v, words)
+	s, ok := w.text(v, words, func(string) bool { return false })
 	if !ok {
 		return 0, false
 	}
@@ -182,14 +185,10 @@ func prefixes[T any](field func(*T) *[]netip.Prefix) reader[T] {
 	return func(w *walk, into *T, v value) {
 		out := []netip.Prefix{}
 		w.list(v, "a list of addresses or networks", func(item value) {
-			s, ok := w.text(item, "an address such as 10.0.0.1 or a network such as 10.0.0.0/8")
-			if !ok {
-				return
-			}
-			p, err := parsePrefix(s)
-			if err != nil {
-				w.fault(item, "%v", err)
-			}
+			one := parsed("an address such as 10.0.0.1 or a network such as 10.0.0.0/8", parsePrefix,
+				func(p *netip.Prefix) *netip.Prefix { return p })
+			var p netip.Prefix
+			one(w, &p, item)
 			out = append(out, p)
 		})
 		*field(into) = out

@@ -20,7 +20,7 @@ func (w *walk) resolve(path string) string {
 }
 
 func (w *walk) path(v value, words string) (string, bool) {
-	s, ok := w.text(v, words)
+	s, ok := w.text(v, words, always)
 	if ok && s == "" {
 		w.fault(v, "want %s, got an empty text", words)
 		return "", false
@@ -74,7 +74,7 @@ func reason(err error) error {
 
 // authToken is never quoted in a message.
 func authToken(w *walk, a *admin, v value) {
-	s, ok := w.text(v, "a token")
+	s, ok := w.text(v, "a token", always)
 	if !ok {
 		return
 	}
@@ -134,7 +134,7 @@ func environmentOf[T any](field func(*T) *[]string) reader[T] {
 func runLine[T any](field func(*T) **Run) reader[T] {
 	return func(w *walk, into *T, v value) {
 		if v.kind != list {
-			if s, ok := w.text(v, "a command, or a list of its words"); ok {
+			if s, ok := w.text(v, "a command, or a list of its words", always); ok {
 				if argv := splitRun(s); len(argv) > 0 {
 					*field(into) = &Run{argv}
 				} else {

@@ -56,7 +56,7 @@ var rootKeys = []key[root]{
 
 var adminKeys = []key[admin]{
 	{name: "enabled", dflt: "true", doc: "whether there is an admin API",
-		read: flag(func(a *admin) *bool { return &a.Enabled })},
+		read: trueOrFalse(func(a *admin) *bool { return &a.Enabled })},
 	{name: "host", dflt: "127.0.0.1", doc: "its address; anything but loopback demands a token",
 		read: ipAddress(func(a *admin) *string { return &a.host })},
 	{name: "port", dflt: "4000", doc: "its port",
@@ -71,5 +71,5 @@ var adminKeys = []key[admin]{
 
 var loggingKeys = []key[Logging]{
 	{name: "enableRequestLog", dflt: "false", doc: "one line for each request",
-		read: flag(func(l *Logging) *bool { return &l.EnableRequestLog })},
+		read: trueOrFalse(func(l *Logging) *bool { return &l.EnableRequestLog })},
 }

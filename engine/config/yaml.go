@@ -71,9 +71,12 @@ func (f *yamlFront) value(n ast.Node, path string) *node {
 	at := n.GetToken().Position
 	switch n := n.(type) {
 	case *ast.MappingNode:
-		return f.mapNode(n.Values, path)
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			at = n.Values[0].Key.GetToken().Position // else it is the place of the first colon
+		}
+		return f.mapNode(n.Values, at, path)
 	case *ast.MappingValueNode:
-		return f.mapNode([]*ast.MappingValueNode{n}, path)
+		return f.mapNode([]*ast.MappingValueNode{n}, n.Key.GetToken().Position, path)
 	case *ast.SequenceNode:
 		out := &node{kind: list, line: at.Line, column: at.Column, size: 1}
 		for i, item := range n.Values {
@@ -120,13 +123,8 @@ func (f *yamlFront) alias(n *ast.AliasNode, path string) *node {
 	return target
 }
 
-func (f *yamlFront) mapNode(values []*ast.MappingValueNode, path string) *node {
-	line, column := 1, 1
-	if len(values) > 0 {
-		at := values[0].Key.GetToken().Position
-		line, column = at.Line, at.Column
-	}
-	m := f.mapping(line, column, path)
+func (f *yamlFront) mapNode(values []*ast.MappingValueNode, at *token.Position, path string) *node {
+	m := f.mapping(at.Line, at.Column, path)
 	var merges []*ast.MappingValueNode
 	for _, v := range values {
 		if v.Key.IsMergeKey() {
