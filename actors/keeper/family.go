@@ -1,14 +1,18 @@
 package keeper
 
-import "os"
+import (
+	"os"
+	"slices"
+)
 
 // selfPid is the keeper: the root of the tree of all it launched.
 var selfPid = os.Getpid()
 
 // descendants returns the living processes among all that belong to k: its
-// group and session, what carries its marks, and the children of these. It
-// takes both because each can be escaped: a daemon leaves the session, and a
-// program that sets its title overwrites the marks.
+// group and session, what carries its marks, what was its descendant when it
+// was signalled, and the children of these. Each of the ways can be escaped: a
+// daemon leaves the session and its parent, and a program that sets its title
+// overwrites the marks.
 func descendants(k kept, all []procStat, dir string) []procStat {
 	children := make(map[int][]int, len(all))
 	for _, p := range all {
@@ -48,6 +52,9 @@ func belongs(p procStat, k kept, dir string) bool {
 		// Once the leader is gone its number can be a new session's, which
 		// then began later.
 		return !k.gone || p.start <= k.goneAt
+	}
+	if slices.ContainsFunc(k.strays, func(q procStat) bool { return q.pid == p.pid && q.start == p.start }) {
+		return true
 	}
 	m, ok := readMarks(p.pid, dir)
 	return ok && m == k.marks()

@@ -68,7 +68,7 @@ func (s *server) bury(pid int) {
 // records the exit.
 func (s *server) finish(k *kept, exit Exit) {
 	if k.Role == RoleService {
-		s.sweep(k)
+		s.sweep(*k) // it is gone, and changes no more
 	}
 	s.record(k, exit)
 }

@@ -56,6 +56,8 @@ type kept struct {
 	// else's by now. goneAt is when, in ticks since boot.
 	gone   bool
 	goneAt uint64
+	// strays are the descendants outside its group when it was last signalled.
+	strays []procStat
 	// ended is closed when nothing of it is left and its exit is recorded.
 	ended chan struct{}
 }

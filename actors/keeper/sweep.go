@@ -17,21 +17,20 @@ const sweepTimeout = 5 * time.Second
 // signal sends sig to all of a kept process. With SIGKILL it returns when
 // nothing of a service is left.
 func (s *server) signal(p Process, sig syscall.Signal) error {
-	s.mu.Lock()
-	k := s.kept[p.identity()]
+	k, seen := s.look(p)
 	if k == nil {
-		s.mu.Unlock()
 		return ErrEnded
 	}
-	err := s.signalGroup(k, sig)
-	seen := *k
-	s.mu.Unlock()
-	if err != nil {
+	var strays []procStat
+	if k.Role == RoleService {
+		// Before the leader is signalled: once it is dead, its children are
+		// the keeper's, and those without marks are nobody's.
+		strays = s.strays(seen)
+	}
+	if err := s.signalGroup(k, strays, sig); err != nil {
 		return fmt.Errorf("cannot signal %s (pid %d): %w", p.Service, p.Pid, err)
 	}
-	if k.Role == RoleService {
-		s.signalStrays(seen, sig)
-	}
+	s.signalEach(seen, strays, sig)
 	if sig != syscall.SIGKILL {
 		return nil
 	}
@@ -43,12 +42,27 @@ func (s *server) signal(p Process, sig syscall.Signal) error {
 	}
 }
 
-// signalGroup signals the process group of k. The caller holds the lock, so
-// that the leader, if not yet gone, is at least a zombie and its number taken.
-func (s *server) signalGroup(k *kept, sig syscall.Signal) error {
+// look returns what is kept as p, and a copy to be read without the lock, or
+// nil.
+func (s *server) look(p Process) (*kept, kept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	k := s.kept[p.identity()]
+	if k == nil {
+		return nil, kept{}
+	}
+	return k, *k
+}
+
+// signalGroup signals the process group of k, and notes the strays for the
+// sweep that follows its end.
+func (s *server) signalGroup(k *kept, strays []procStat, sig syscall.Signal) error {
+	s.mu.Lock() // the reaper waits: while a zombie is left, its number is taken
+	defer s.mu.Unlock()
 	if k.gone {
 		return nil // what is left is being swept
 	}
+	k.strays = strays
 	if stat, ok := readStat(k.Pid); !ok || stat.start != k.StartTime {
 		return nil // adopted, and its pidfd is about to tell
 	}
@@ -68,20 +82,21 @@ func wakesUp(sig syscall.Signal) bool {
 	return slices.Contains([]syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGHUP}, sig)
 }
 
-// signalStrays signals the processes of k outside its group, or all there are
-// if the leader is gone, and returns how many processes k has in all. k is a
-// copy: reading /proc is too slow for the lock.
-func (s *server) signalStrays(k kept, sig syscall.Signal) int {
+// strays returns the living processes of k outside its group, or all there are
+// once the leader is gone. k is a copy: reading /proc is too slow for the lock.
+func (s *server) strays(k kept) []procStat {
 	all, err := processes()
 	if err != nil {
 		s.log.Error("cannot look for descendants", "service", k.Service, "cause", err)
-		return 0
+		return nil
 	}
-	found := descendants(k, all, s.dir.path)
-	for _, p := range found {
-		if p.group == k.Pid && !k.gone {
-			continue
-		}
+	return slices.DeleteFunc(descendants(k, all, s.dir.path), func(p procStat) bool {
+		return p.group == k.Pid && !k.gone
+	})
+}
+
+func (s *server) signalEach(k kept, list []procStat, sig syscall.Signal) {
+	for _, p := range list {
 		// Its number may have changed hands since /proc was read.
 		if now, ok := readStat(p.pid); !ok || now.start != p.start {
 			continue
@@ -93,21 +108,21 @@ func (s *server) signalStrays(k kept, sig syscall.Signal) int {
 			unix.Kill(p.pid, unix.SIGCONT)
 		}
 	}
-	return len(found)
 }
 
 // sweep kills whatever an ended service left behind, until nothing is left.
-func (s *server) sweep(k *kept) {
+func (s *server) sweep(k kept) {
 	deadline := time.Now().Add(sweepTimeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		left := s.signalStrays(*k, syscall.SIGKILL)
-		if left == 0 {
+		left := s.strays(k)
+		if len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.log.Error("descendants do not die", "service", k.Service, "run", k.Run, "left", left)
+			s.log.Error("descendants do not die", "service", k.Service, "run", k.Run, "left", len(left))
 			return
 		}
+		s.signalEach(k, left, syscall.SIGKILL)
 		time.Sleep(pause)
 	}
 }

@@ -1,0 +1,161 @@
+package keeper
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The keeper is killed: what it kept goes on, the client finds another keeper,
+// and that one ends it all like its own.
+func TestKeeperKilled(t *testing.T) {
+	b := newBench(t)
+	p := b.launch(self("child", "session", "ignore-term"))
+	child := b.childPid()
+	b.printed("up")
+	start := b.launch(self("pause"), as(RoleStart), func(c *Command) { c.Output = "" })
+	brief := b.launch(self("pause"), ofRun(2), func(c *Command) { c.Output = "" })
+	old := b.killKeeper()
+	if err := syscall.Kill(brief.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if e := b.exit(brief); !e.Unknown {
+		t.Errorf("%+v", e)
+	}
+	b.until("a new keeper", func() bool { return b.keeperPid() != old })
+	all, err := b.List()
+	if err != nil || len(all) != 2 || !b.isKept(p) || !b.isKept(start) {
+		t.Fatalf("kept: %v, %v", all, err)
+	}
+	if all[0].Started.Sub(p.Started).Abs() > time.Second {
+		t.Errorf("started %v, want %v", all[0].Started, p.Started)
+	}
+	if _, err := b.Launch(b.command(self("pause"))); err == nil || !strings.Contains(err.Error(), "already has pid") {
+		t.Errorf("a second process for the run: %v", err)
+	}
+	if err := b.Signal(start, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if e := b.exit(start); !e.Unknown {
+		t.Errorf("%+v", e)
+	}
+	if err := b.Signal(p, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if e := b.exit(p); !e.Unknown {
+		t.Errorf("%+v", e)
+	}
+	if isAlive(p.Pid) || isAlive(child) {
+		t.Error("something of the service is left")
+	}
+	b.noExit()
+}
+
+// An adopted service that ends by itself leaves nothing behind either.
+func TestAdoptedEndsByItself(t *testing.T) {
+	b := newBench(t)
+	p := b.launch(self("child", "session", "ignore-term"))
+	child := b.childPid()
+	b.printed("up")
+	old := b.killKeeper()
+	b.until("a new keeper", func() bool { return b.keeperPid() != old })
+	if err := syscall.Kill(p.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if e := b.exit(p); !e.Unknown {
+		t.Errorf("%+v", e)
+	}
+	if isAlive(child) {
+		t.Error("its child is alive")
+	}
+	b.noExit()
+}
+
+// Engine and keeper are both killed: the marks tell the next keeper what runs.
+// A daemon that a delegated start left is not taken for a service.
+func TestBothKilled(t *testing.T) {
+	b := newBench(t)
+	p := b.launch(self("child", "session", "pause"))
+	b.childPid()
+	b.printed("up")
+	start := b.launch(self("child", "daemon", "pause", "exit"), as(RoleStart), func(c *Command) { c.Output += "2" })
+	b.exit(start)
+	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
+	keeper := b.keeperPid()
+	b.Close()
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
+	b.open()
+	all, err := b.List()
+	if err != nil || len(all) != 1 || all[0].identity() != p.identity() || all[0].marks() != p.marks() {
+		t.Fatalf("%v, %v, want %v", all, err, p)
+	}
+	if all[0].Started.Sub(p.Started).Abs() > time.Second {
+		t.Errorf("started %v, want %v", all[0].Started, p.Started)
+	}
+	if err := b.Signal(p, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.exit(p)
+	left := marked(t, b.dir)
+	for _, pid := range left {
+		if pid != b.keeperPid() {
+			if m, ok := readMarks(pid, b.dir); !ok || m.role != RoleStart {
+				t.Errorf("%d with %+v is left", pid, m)
+			}
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	if len(left) != 2 {
+		t.Errorf("left: %v, want the keeper and the daemon", left)
+	}
+	b.noExit()
+}
+
+// The keeper is killed again and again while services are launched. None runs
+// twice, none is lost, and each exit is told once.
+func TestKeeperKilledAmidLaunches(t *testing.T) {
+	b := newBench(t)
+	const rounds, each = 4, 6
+	var running []Process
+	for round := range uint64(rounds) {
+		results := make(chan Process, each)
+		for i := range uint64(each) {
+			go func() {
+				p, err := b.Launch(b.command(self("pause"), ofRun(round*100+i)))
+				if err != nil {
+					t.Error(err)
+				}
+				results <- p
+			}()
+		}
+		running = append(running, <-results)
+		b.killKeeper()
+		for range each - 1 {
+			running = append(running, <-results)
+		}
+	}
+	all, err := b.List()
+	if err != nil || len(all) != rounds*each {
+		t.Fatalf("%d kept, %v, want %d", len(all), err, rounds*each)
+	}
+	for _, p := range running {
+		if !b.isKept(p) || !isAlive(p.Pid) {
+			t.Errorf("lost: %+v", p)
+		}
+	}
+	// The keeper itself, and no process that nobody knows of.
+	if left := marked(t, b.dir); len(left) != rounds*each+1 {
+		t.Errorf("%d processes, want %d", len(left), rounds*each+1)
+	}
+	for _, p := range running {
+		if err := b.Signal(p, syscall.SIGKILL); err != nil {
+			t.Error(err)
+		}
+		b.exit(p)
+	}
+	b.noExit()
+}
