@@ -145,7 +145,7 @@ func (c *chunkReader) inExtension(b byte) error {
 	if c.count++; c.count > maxExtension {
 		return errExtensionLong
 	}
-	if isBlank(b) || '!' <= b && b <= '~' && b != ';' {
+	if isBlank(b) || '!' <= b && b <= '~' {
 		return nil
 	}
 	return c.endSize(b, errChunkExtension)

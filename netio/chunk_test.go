@@ -28,6 +28,7 @@ var chunkedBodies = []struct {
 
 	{"no size", "\r\nhello", "", errChunkSize, 0},
 	{"extension without size", ";a\r\n", "", errChunkSize, 0},
+	{"no size after an extension", "5;a\r\nhello\r\n\r\n", "hello", errChunkSize, 12},
 	{"space before the size", " 5\r\nhello\r\n", "", errChunkSize, 0},
 	{"space after the size", "5 \r\nhello\r\n", "", errChunkSize, 1},
 	{"tab after the size", "5\t\r\nhello\r\n", "", errControl, 1},

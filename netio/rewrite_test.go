@@ -51,12 +51,13 @@ X-Empty:
 <forwarded A>
 
 `},
-	{name: "white space around values becomes one space", in: "GET / HTTP/1.1\nHost:a\nA: 1 \nB:\t 2\t3 \t\nC: 3\nD:\n\n", out: `GET / HTTP/1.1
+	{name: "white space around values becomes one space", in: "GET / HTTP/1.1\nHost:a\nA: 1 \nB:\t 2\t3 \t\nC: 3\nD:\nE:\t5\n\n", out: `GET / HTTP/1.1
 Host: a
 A: 1
 B: 2` + "\t" + `3
 C: 3
 D: 
+E: 5
 <forwarded a>
 
 `},
