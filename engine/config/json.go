@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"sort"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,17 +14,13 @@ import (
 type jsonFront struct {
 	*builder
 	src     []byte
-	lines   []int // offset of the first byte of each line
 	decoder *json.Decoder
+
+	offset, line, column int // the last place that was worked out: they only go forward
 }
 
 func parseJSON(b *builder, src []byte) *node {
-	f := &jsonFront{builder: b, src: src, lines: []int{0}, decoder: json.NewDecoder(bytes.NewReader(src))}
-	for i, c := range src {
-		if c == '\n' {
-			f.lines = append(f.lines, i+1)
-		}
-	}
+	f := &jsonFront{builder: b, src: src, decoder: json.NewDecoder(bytes.NewReader(src)), line: 1, column: 1}
 	f.decoder.UseNumber()
 	root, err := f.value("", 0)
 	if err == nil {
@@ -40,15 +36,22 @@ func parseJSON(b *builder, src []byte) *node {
 // next is the place of the token that the decoder will give next.
 func (f *jsonFront) next() (line, column int) {
 	at := int(f.decoder.InputOffset())
-	for at < len(f.src) && bytes.IndexByte([]byte(" \t\r\n,:"), f.src[at]) >= 0 {
+	for at < len(f.src) && strings.IndexByte(" \t\r\n,:", f.src[at]) >= 0 {
 		at++
 	}
 	return f.place(at)
 }
 
 func (f *jsonFront) place(offset int) (line, column int) {
-	line = sort.SearchInts(f.lines, offset+1)
-	return line, utf8.RuneCount(f.src[f.lines[line-1]:offset]) + 1
+	for ; f.offset < offset; f.offset++ {
+		switch c := f.src[f.offset]; {
+		case c == '\n':
+			f.line, f.column = f.line+1, 1
+		case utf8.RuneStart(c):
+			f.column++
+		}
+	}
+	return f.line, f.column
 }
 
 func (f *jsonFront) value(path string, depth int) (*node, error) {

@@ -18,11 +18,10 @@ type root struct {
 // admin is the map adminApi while it is read.
 type admin struct {
 	AdminAPI
-	host      string
-	port      int
-	tokenFile string
-	given     given
-	at        value
+	host  string
+	port  int
+	given given
+	at    value
 }
 
 var rootKeys = []key[root]{

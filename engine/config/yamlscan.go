@@ -4,7 +4,7 @@ import "github.com/goccy/go-yaml/token"
 
 // maxSiblings bounds the keys of one block map: the parser nests one call per key of a map, and copies what it
 // has at each.
-const maxSiblings = 50_000
+const maxSiblings = 20_000
 
 // openBlock is a block map or list that the scan is in: the column where its entries stand, and how many.
 type openBlock struct{ column, entries int }
