@@ -28,15 +28,19 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(checkRequest)
 }
 
+var requestParts = []string{
+	"GET", "POST", "HEAD", "OPTIONS", " ", "/", "*", "?", "http://a", "/p?q", " HTTP/1.1\r\n", " HTTP/1.0\r\n",
+	"\r\n", "\r", "\n", "\t", "\x00", "\x7f", "\xff", ",", ", ", ";", ":", ": ", "Host: a\r\n", "Host", "a", "A:80", "[::1]",
+	"Content-Length: ", "content-length: 5\r\n", "0", "5", "+", "Transfer-Encoding: ", "transfer-encoding: chunked\r\n",
+	"chunked", "gzip", "identity", "Connection: ", "close", "Keep-Alive", "upgrade", "x-hop", "X-Hop: 1\r\n", "Upgrade: ",
+	"websocket", "h2c", "TE: trailers\r\n", "Trailer: X\r\n", "Expect: 100-continue\r\n", "X-Forwarded-For: ", "1.2.3.4",
+	"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: b\r\n", "Cookie: c=d\r\n", "Proxy-Connection: close\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\n", "POST http://a?q HTTP/1.1\r\nHost: A\r\n", "OPTIONS * HTTP/1.0\r\n",
+}
+
 // FuzzRequestOfParts puts heads together from parts that are valid or nearly so, as each byte of the input chooses:
 // random bytes seldom get as far as a second field.
 func FuzzRequestOfParts(f *testing.F) {
-	parts := []string{"GET", "POST", "HEAD", "OPTIONS", " ", "/", "*", "?", "http://a", "/p?q", " HTTP/1.1\r\n", " HTTP/1.0\r\n",
-		"\r\n", "\r", "\n", "\t", "\x00", "\x7f", "\xff", ",", ", ", ";", ":", ": ", "Host: a\r\n", "Host", "a", "A:80", "[::1]",
-		"Content-Length: ", "content-length: 5\r\n", "0", "5", "+", "Transfer-Encoding: ", "transfer-encoding: chunked\r\n",
-		"chunked", "gzip", "identity", "Connection: ", "close", "Keep-Alive", "upgrade", "x-hop", "X-Hop: 1\r\n", "Upgrade: ",
-		"websocket", "h2c", "TE: trailers\r\n", "Trailer: X\r\n", "Expect: 100-continue\r\n", "X-Forwarded-For: ", "1.2.3.4",
-		"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: b\r\n", "Cookie: c=d\r\n", "Proxy-Connection: close\r\n"}
 	f.Add([]byte{0, 4, 5, 10, 24, 12})
 	f.Add([]byte{1, 4, 9, 10, 24, 29, 32, 12, 39, 43, 12, 44, 12})
 	f.Add([]byte{1, 4, 8, 9, 11, 34, 36, 12, 24, 12})
@@ -44,12 +48,14 @@ func FuzzRequestOfParts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, choices []byte) {
 		var head []byte
 		for _, c := range choices {
-			head = append(head, parts[int(c)%len(parts)]...)
+			head = append(head, requestParts[int(c)%len(requestParts)]...)
 		}
 		checkRequest(t, head[:min(len(head), 1024)])
 	})
 }
 
+// checkRequest fails unless b is judged alike however it is split, read as net/http reads it, and sent on in a form that
+// means the same and is not changed by being sent on again.
 func checkRequest(t *testing.T, b []byte) {
 	var r request
 	checkSplits(t, b, func(b []byte) (int, error) { return parseRequest(b, &r) })
@@ -59,6 +65,9 @@ func checkRequest(t *testing.T, b []byte) {
 		return
 	}
 	checkAgainst(t, &r, b[:n])
+	if r.count > maxFields-5 || n > maxHead-512 {
+		return // with our own fields it may be larger than what we take ourselves
+	}
 	once := r.appendTo(nil, &oneForward)
 	var again request
 	if n, err := parseRequest(once, &again); n != len(once) || err != nil {
@@ -71,6 +80,21 @@ func checkRequest(t *testing.T, b []byte) {
 	if twice := again.appendTo(nil, &oneForward); !bytes.Equal(once, twice) {
 		t.Fatalf("not canonical:\n%q\n%q", once, twice)
 	}
+	checkTrusted(t, &r)
+}
+
+// checkTrusted fails unless what a trusted proxy sends is sent on in an acceptable form too.
+func checkTrusted(t *testing.T, r *request) {
+	t.Helper()
+	head := r.appendTo(nil, &forward{clientIP: []byte("::1"), proto: "http", trusted: true, host: "b:80"})
+	var again request
+	if n, err := parseRequest(head, &again); n != len(head) || err != nil {
+		t.Fatalf("we would refuse what we send: %v: %q", err, head)
+	}
+	if again.body != r.body || string(again.hostField) != "b:80" || again.seen[fieldForwardedFor] != 1 {
+		t.Fatalf("sent on as %q", head)
+	}
+	checkAgainst(t, &again, head)
 }
 
 // checkAgainst fails unless net/http reads the same request in head.
