@@ -53,6 +53,9 @@ func (w *walk) adminAPI(v value) *admin {
 	if token && file {
 		w.fault(a.given["authTokenFile"], "authToken (line %d) is given as well; keep one", a.given["authToken"].line)
 	}
+	if v := a.given["allowedIps"]; a.given.has("allowedIps") && v.kind == list && len(v.items) == 0 {
+		w.fault(v, "an empty list would let nobody in; leave it out, or set enabled: false")
+	}
 	address, err := netip.ParseAddr(a.host)
 	if a.Enabled && err == nil && !address.IsLoopback() && !token && !file {
 		w.fault(a.given["host"], "beyond loopback the admin API needs authToken or authTokenFile: it starts and stops services")

@@ -25,7 +25,7 @@
 // # Variables
 //
 // In YAML and JSON, every text value may hold ${NAME}, or ${NAME:-default} for a NAME that is unset or empty; keys
-// may not. A variable that is unset and has no default is a fault. It is replaced before anything else looks at the
+// may not, nor may a default hold a } or another variable. A variable that is unset and has no default is a fault. It is replaced before anything else looks at the
 // value, also in run and commands, so that a list (run: [node, "${APP}"]) has it too, which no shell sees; what the
 // shell shall expand is written $NAME or $${NAME}. $${ stands for ${ everywhere; other dollars are left alone. A text
 // that had a variable replaced may stand for a number or true/false (port: ${PORT}). What is replaced is never read

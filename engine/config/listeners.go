@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 )
 
 // listener is an address that the engine itself is going to listen on.
@@ -113,13 +114,13 @@ func (l listener) overlaps(m listener) bool {
 		a.IsUnspecified() && b.Is4() || b.IsUnspecified() && a.Is4()
 }
 
-// reachedBy says whether a connection to host, on our port, comes back to us. Names other than localhost are not
+// reachedBy says whether a connection to host, on our port, comes back to us. Names other than localhost's are not
 // looked up: what they mean can change.
 func (l listener) reachedBy(host string, local map[netip.Addr]bool) bool {
 	if !l.IsValid() {
 		return false
 	}
-	if host == "localhost" {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") { // RFC 6761 section 6.3
 		return l.Addr().IsLoopback() || l.Addr().IsUnspecified()
 	}
 	a, err := netip.ParseAddr(host)
