@@ -1,5 +1,7 @@
 package netio
 
+import "iter"
+
 // fieldKind says what a field is to a proxy. Most are nothing to it: they are forwarded as they stand.
 type fieldKind uint8
 
@@ -107,27 +109,13 @@ var (
 // depends on (Host, framing, Expect, X-Forwarded-*) is how an attacker takes away what a proxy has put there: refused.
 func (h *head) readHops() (hops, error) {
 	var p hops
-	if h.seen[fieldConnection] == 0 {
-		return p, nil
-	}
 	options := 0
-	for i := range h.fields[:h.count] {
-		if h.fields[i].kind != fieldConnection {
-			continue
+	for option := range h.elements(fieldConnection) {
+		if options++; options > maxOptions {
+			return p, errTooManyOptions
 		}
-		list := h.value(&h.fields[i])
-		for len(list) > 0 {
-			var option []byte
-			option, list = nextElement(list)
-			if len(option) == 0 {
-				continue
-			}
-			if options++; options > maxOptions {
-				return p, errTooManyOptions
-			}
-			if err := h.readOption(&p, option); err != nil {
-				return p, err
-			}
+		if err := h.readOption(&p, option); err != nil {
+			return p, err
 		}
 	}
 	return p, nil
@@ -174,23 +162,34 @@ func (p hops) persists(minor int) bool {
 	return !p.close && (minor >= 1 || p.keepAlive)
 }
 
-// names reports whether a list field of that kind has the element, which is lower case.
+// names reports whether the list fields of that kind have the element, which is lower case.
 func (h *head) names(k fieldKind, lower string) bool {
-	if h.seen[k] == 0 {
-		return false
-	}
-	for i := range h.fields[:h.count] {
-		if h.fields[i].kind != k {
-			continue
-		}
-		for list := h.value(&h.fields[i]); len(list) > 0; {
-			var element []byte
-			if element, list = nextElement(list); foldsTo(element, lower) {
-				return true
-			}
+	for element := range h.elements(k) {
+		if foldsTo(element, lower) {
+			return true
 		}
 	}
 	return false
+}
+
+// elements goes through the elements of all list fields of that kind, but for empty ones (RFC 9110 section 5.6.1.2).
+func (h *head) elements(k fieldKind) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if h.seen[k] == 0 {
+			return
+		}
+		for i := range h.fields[:h.count] {
+			if h.fields[i].kind != k {
+				continue
+			}
+			for list := h.value(&h.fields[i]); len(list) > 0; {
+				var element []byte
+				if element, list = nextElement(list); len(element) > 0 && !yield(element) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // nextElement returns the first element of a comma-separated list, without the white space around it, and the rest.
