@@ -13,12 +13,12 @@ import (
 // adoptMarked takes into care the services of a keeper that was killed. They
 // went on without it; the marks in their environment tell whose they are.
 func (s *server) adoptMarked() error {
-	all, err := processes()
+	led, err := s.findLeaders()
 	if err != nil {
 		return fmt.Errorf("cannot look for running services: %w", err)
 	}
 	var found []Process
-	for m, p := range leaders(all, s.dir.path) {
+	for m, p := range led {
 		found = append(found, Process{
 			Service: m.service, Run: m.run, Role: m.role,
 			Pid: p.pid, StartTime: p.start, Started: timeOf(p.start),
@@ -27,6 +27,22 @@ func (s *server) adoptMarked() error {
 	slices.SortFunc(found, func(a, b Process) int { return a.Started.Compare(b.Started) })
 	s.adopt(found)
 	return nil
+}
+
+// settleTimeout bounds the wait for processes that are just executing.
+const settleTimeout = time.Second
+
+func (s *server) findLeaders() (map[marks]procStat, error) {
+	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(time.Millisecond) {
+		all, err := processes()
+		if err != nil {
+			return nil, err
+		}
+		found, settled := leaders(all, s.dir.path)
+		if settled || time.Now().After(deadline) {
+			return found, nil
+		}
+	}
 }
 
 // adopt takes into care what an engine knows to have run under an earlier

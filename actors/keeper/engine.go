@@ -29,6 +29,8 @@ type engine struct {
 	last   func() // called when the outbox was written for the last time
 	filled chan struct{}
 	closed chan struct{}
+	// released is closed when its place is free for another engine.
+	released chan struct{}
 }
 
 func newEngine(conn *net.UnixConn, pid int) *engine {
@@ -36,6 +38,8 @@ func newEngine(conn *net.UnixConn, pid int) *engine {
 		wire: newWire(conn), pid: pid,
 		filled: make(chan struct{}, 1),
 		closed: make(chan struct{}),
+
+		released: make(chan struct{}),
 	}
 }
 
@@ -71,8 +75,13 @@ func (e *engine) drain() {
 		e.mu.Unlock()
 		for _, f := range frames {
 			e.conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-			if err := e.write(f); err != nil {
+			err := e.write(f)
+			if err != nil && !errors.Is(err, unix.EPIPE) {
 				e.conn.Close()
+			}
+			if err != nil {
+				// Of EPIPE the reader hears too, after it has read what the
+				// engine said last.
 				break
 			}
 		}
@@ -166,15 +175,19 @@ func (s *server) greet(e *engine) error {
 func (s *server) claim(e *engine, answer frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving {
-		return errLeaving
-	}
-	if other := s.engine; other != nil {
+	for s.engine != nil {
+		other := s.engine
 		if !other.hungUp() {
 			answer.Failure = &failure{Kind: failedBusy, Message: "busy", Pid: other.pid}
 			return errors.Join(fmt.Errorf("engine %d is connected", other.pid), e.write(answer))
 		}
-		other.conn.Close()
+		// It is dead, but what it said last may not have been read yet.
+		s.mu.Unlock()
+		<-other.released
+		s.mu.Lock()
+	}
+	if s.leaving {
+		return errLeaving
 	}
 	s.engine = e
 	s.linger.Stop()
@@ -194,6 +207,7 @@ func (s *server) release(e *engine) {
 		s.engine = nil
 		s.considerLeaving()
 	}
+	close(e.released)
 }
 
 // take handles one frame of the engine. What may take long is done by a

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"slices"
 )
@@ -13,7 +14,9 @@ var selfPid = os.Getpid()
 // was signalled, and the children of these. Each of the ways can be escaped: a
 // daemon leaves the session and its parent, and a program that sets its title
 // overwrites the marks.
-func descendants(k kept, all []procStat, dir string) []procStat {
+//
+// It is not settled if there may be more: look again.
+func descendants(k kept, all []procStat, dir string) (living []procStat, settled bool) {
 	children := make(map[int][]int, len(all))
 	for _, p := range all {
 		children[p.parent] = append(children[p.parent], p.pid)
@@ -21,18 +24,24 @@ func descendants(k kept, all []procStat, dir string) []procStat {
 	ours := make(map[int]bool)
 	addTree(ours, selfPid, children)
 	family := make(map[int]bool)
+	settled = true
 	for _, p := range all {
-		if p.pid != selfPid && (k.adopted || ours[p.pid]) && belongs(p, k, dir) {
+		if p.pid == selfPid || !p.alive() || !k.adopted && !ours[p.pid] {
+			continue
+		}
+		switch member, err := belongs(p, k, dir); {
+		case err != nil:
+			settled = false
+		case member:
 			addTree(family, p.pid, children)
 		}
 	}
-	var living []procStat
 	for _, p := range all {
 		if p.alive() && family[p.pid] {
 			living = append(living, p)
 		}
 	}
-	return living
+	return living, settled
 }
 
 // addTree adds pid and all below it to set.
@@ -46,39 +55,49 @@ func addTree(set map[int]bool, pid int, children map[int][]int) {
 	}
 }
 
-// belongs tells whether p is k's by what p itself shows.
-func belongs(p procStat, k kept, dir string) bool {
+// belongs tells whether p is k's by what p itself shows. The only error is
+// errUnsettled.
+func belongs(p procStat, k kept, dir string) (bool, error) {
 	if p.session == k.Pid || p.group == k.Pid {
 		// Once the leader is gone its number can be a new session's, which
 		// then began later.
-		return !k.gone || p.start <= k.goneAt
+		return !k.gone || p.start <= k.goneAt, nil
 	}
 	if slices.ContainsFunc(k.strays, func(q procStat) bool { return q.pid == p.pid && q.start == p.start }) {
-		return true
+		return true, nil
 	}
-	m, ok := readMarks(p.pid, dir)
-	return ok && m == k.marks()
+	m, err := readMarks(p.pid, dir)
+	if errors.Is(err, errUnsettled) {
+		return false, err
+	}
+	return err == nil && m == k.marks(), nil
 }
 
 // leaders returns the one process of each marked service run that leads it:
 // the session leader that is the eldest, or the eldest if its leader is dead.
 // Only a service is known so. What carries the marks of a delegated command
 // may as well be the daemon it left, which is not ours.
-func leaders(all []procStat, dir string) map[marks]procStat {
-	found := make(map[marks]procStat)
+//
+// It is not settled if there may be more: look again.
+func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool) {
+	found = make(map[marks]procStat)
+	settled = true
 	for _, p := range all {
 		if !p.alive() || p.pid == selfPid {
 			continue
 		}
-		m, ok := readMarks(p.pid, dir)
-		if !ok || m.role != RoleService {
+		m, err := readMarks(p.pid, dir)
+		if errors.Is(err, errUnsettled) {
+			settled = false
+		}
+		if err != nil || m.role != RoleService {
 			continue
 		}
 		if other, taken := found[m]; !taken || leads(p, other) {
 			found[m] = p
 		}
 	}
-	return found
+	return found, settled
 }
 
 func leads(p, other procStat) bool {

@@ -77,7 +77,7 @@ func execError(path string, err error) error {
 	interpreter, script := interpreterOf(path)
 	switch {
 	case errors.Is(err, unix.ENOEXEC):
-		return fmt.Errorf("%s is neither a program for this machine nor a script that begins with #!", path)
+		return fmt.Errorf("%s is neither a program for this machine nor a script with #! in its first line", path)
 	case errors.Is(err, unix.ENOENT) && script:
 		return fmt.Errorf("its interpreter %q does not exist", interpreter)
 	case errors.Is(err, unix.ENOENT):

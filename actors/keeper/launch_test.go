@@ -161,7 +161,7 @@ func TestLaunchErrors(t *testing.T) {
 		{"below a file", func(c *Command) { c.Argv = []string{"./plain/x"} }, "cannot run ./plain/x: no such file"},
 		{"a directory", func(c *Command) { c.Argv = []string{"/tmp"} }, "cannot run /tmp: it is a directory"},
 		{"interpreter", func(c *Command) { c.Argv = []string{"./script"} }, `cannot run ./script: its interpreter "/no/such/interpreter" does not exist`},
-		{"text", func(c *Command) { c.Argv = []string{"./text"} }, "is neither a program for this machine nor a script that begins with #!"},
+		{"text", func(c *Command) { c.Argv = []string{"./text"} }, "is neither a program for this machine nor a script with #! in its first line"},
 		{"no dir", func(c *Command) { c.Dir = "/no/dir" }, "in /no/dir: no such directory"},
 		{"dir is a file", func(c *Command) { c.Dir = plain }, ": not a directory"},
 		{"relative dir", func(c *Command) { c.Dir = "x" }, "in x: not an absolute path"},

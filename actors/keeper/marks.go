@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -77,15 +78,28 @@ func lookup(env []string, key string) (string, bool) {
 // readMarks returns the marks of a process that some keeper of dir launched,
 // itself or an ancestor of it. A process can overwrite its environment (those
 // that set their title do); then it has no marks.
-func readMarks(pid int, dir string) (marks, bool) {
+//
+// For a moment in the middle of execve(2) a process shows no environment, and
+// may yet prove to have marks: that is errUnsettled.
+func readMarks(pid int, dir string) (marks, error) {
 	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	if err != nil {
-		return marks{}, false
+		return marks{}, errUnmarked
+	}
+	if len(environ) == 0 {
+		if stat, ok := readStat(pid); ok && stat.alive() && !stat.bare {
+			return marks{}, errUnsettled
+		}
 	}
 	return parseMarks(environ, dir)
 }
 
-func parseMarks(environ []byte, dir string) (marks, bool) {
+var (
+	errUnmarked  = errors.New("not launched by a keeper of this directory")
+	errUnsettled = errors.New("just executing another program")
+)
+
+func parseMarks(environ []byte, dir string) (marks, error) {
 	var m marks
 	var found, run int
 	for kv := range bytes.SplitSeq(environ, []byte{0}) {
@@ -101,18 +115,21 @@ func parseMarks(environ []byte, dir string) (marks, bool) {
 		case markRun:
 			n, err := strconv.ParseUint(value, 10, 64)
 			if err != nil {
-				return marks{}, false
+				return marks{}, errUnmarked
 			}
 			m.run = n
 			run++
 		case markDir:
 			if value != dir {
-				return marks{}, false
+				return marks{}, errUnmarked
 			}
 		default:
 			continue
 		}
 		found++
 	}
-	return m, found == 4 && run == 1
+	if found != 4 || run != 1 {
+		return marks{}, errUnmarked
+	}
+	return m, nil
 }

@@ -14,11 +14,16 @@ import (
 // arm64 whatever the kernel's own HZ is.
 const ticksPerSecond = 100
 
+// kernelThread is PF_KTHREAD of the kernel's sched.h, in the flags of stat.
+const kernelThread = 0x00200000
+
 // procStat is what /proc/PID/stat says of a process (proc_pid_stat(5)).
 type procStat struct {
 	pid, parent, group, session int
 	state                       byte
 	start                       uint64 // ticks since boot
+	// bare: its environment is empty, or it is a kernel thread and has none.
+	bare bool
 }
 
 // alive is false for a zombie: it holds nothing and takes no signal.
@@ -37,7 +42,7 @@ func parseStat(pid int, b []byte) (procStat, bool) {
 	// Field 2 is the name in parentheses, in which anything may stand.
 	_, rest, found := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
-	if !found || len(fields) < 20 {
+	if !found || len(fields) < 49 {
 		return procStat{}, false
 	}
 	p := procStat{pid: pid, state: fields[0][0]}
@@ -48,9 +53,16 @@ func parseStat(pid int, b []byte) (procStat, bool) {
 		}
 		*to = n
 	}
-	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
-	p.start = start
-	return p, err == nil
+	var flags, envStart, envEnd uint64
+	for field, to := range map[int]*uint64{9: &flags, 22: &p.start, 50: &envStart, 51: &envEnd} {
+		n, err := strconv.ParseUint(string(fields[field-3]), 10, 64)
+		if err != nil {
+			return procStat{}, false
+		}
+		*to = n
+	}
+	p.bare = flags&kernelThread != 0 || envStart != 0 && envStart == envEnd
+	return p, true
 }
 
 // processes lists every process of the machine that can be seen.

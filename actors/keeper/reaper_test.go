@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -194,13 +195,32 @@ func TestServicesAreApart(t *testing.T) {
 }
 
 func TestParseStat(t *testing.T) {
-	line := "42 (a) R (b) S 1 40 39 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345 99 0 18446744073709551615"
-	got, ok := parseStat(42, []byte(line))
+	line := func(fields map[int]string) string {
+		all := slices.Repeat([]string{"0"}, 50) // from field 3 on
+		for n, text := range fields {
+			all[n-3] = text
+		}
+		return "42 (a) R (b) " + strings.Join(all, " ") + "\n"
+	}
 	want := procStat{pid: 42, parent: 1, group: 40, session: 39, state: 'S', start: 12345}
-	if !ok || got != want {
+	fields := map[int]string{3: "S", 4: "1", 5: "40", 6: "39", 9: "4194304", 22: "12345", 25: "18446744073709551615", 50: "7000", 51: "7100"}
+	if got, ok := parseStat(42, []byte(line(fields))); !ok || got != want {
 		t.Errorf("%+v, %t, want %+v", got, ok, want)
 	}
-	for _, bad := range []string{"", "42", "42 (x)", "42 (x) S 1", "42 (x) S a b c 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 12345"} {
+	for _, tc := range []struct {
+		flags, start, end string
+		bare              bool
+	}{
+		{"4194304", "7000", "7000", true},
+		{"2097152", "0", "0", true},
+		{"4194304", "0", "0", false}, // in execve
+	} {
+		fields[9], fields[50], fields[51] = tc.flags, tc.start, tc.end
+		if got, ok := parseStat(42, []byte(line(fields))); !ok || got.bare != tc.bare {
+			t.Errorf("%+v: %+v, %t", tc, got, ok)
+		}
+	}
+	for _, bad := range []string{"", "42", "42 (x)", "42 (x) S 1", line(map[int]string{4: "x"}), line(map[int]string{22: "-1"})} {
 		if got, ok := parseStat(42, []byte(bad)); ok {
 			t.Errorf("%q: %+v", bad, got)
 		}
@@ -216,20 +236,20 @@ func TestParseMarks(t *testing.T) {
 		}
 		return b
 	}
-	if m, ok := parseMarks(join(good), "/s"); !ok || m != (marks{"blog", 3, RoleService}) {
-		t.Errorf("%+v, %t", m, ok)
+	if m, err := parseMarks(join(good), "/s"); err != nil || m != (marks{"blog", 3, RoleService}) {
+		t.Errorf("%+v, %v", m, err)
 	}
-	if _, ok := parseMarks(join(good), "/other"); ok {
+	if _, err := parseMarks(join(good), "/other"); err == nil {
 		t.Error("the marks of another state directory were taken")
 	}
 	for i := 1; i <= 4; i++ {
-		if m, ok := parseMarks(join(slices.Delete(slices.Clone(good), i, i+1)), "/s"); ok {
+		if m, err := parseMarks(join(slices.Delete(slices.Clone(good), i, i+1)), "/s"); err == nil {
 			t.Errorf("without %s: %+v", good[i], m)
 		}
 	}
 	bad := slices.Clone(good)
 	bad[2] = "DYNAPM_RUN=three"
-	if m, ok := parseMarks(join(bad), "/s"); ok {
+	if m, err := parseMarks(join(bad), "/s"); err == nil {
 		t.Errorf("%+v", m)
 	}
 }

@@ -25,7 +25,7 @@ func (s *server) signal(p Process, sig syscall.Signal) error {
 	if k.Role == RoleService {
 		// Before the leader is signalled: once it is dead, its children are
 		// the keeper's, and those without marks are nobody's.
-		strays = s.strays(seen)
+		strays, _ = s.strays(seen) // one that is missed is swept later
 	}
 	if err := s.signalGroup(k, strays, sig); err != nil {
 		return fmt.Errorf("cannot signal %s (pid %d): %w", p.Service, p.Pid, err)
@@ -84,15 +84,14 @@ func wakesUp(sig syscall.Signal) bool {
 
 // strays returns the living processes of k outside its group, or all there are
 // once the leader is gone. k is a copy: reading /proc is too slow for the lock.
-func (s *server) strays(k kept) []procStat {
+func (s *server) strays(k kept) (list []procStat, settled bool) {
 	all, err := processes()
 	if err != nil {
 		s.log.Error("cannot look for descendants", "service", k.Service, "cause", err)
-		return nil
+		return nil, true
 	}
-	return slices.DeleteFunc(descendants(k, all, s.dir.path), func(p procStat) bool {
-		return p.group == k.Pid && !k.gone
-	})
+	list, settled = descendants(k, all, s.dir.path)
+	return slices.DeleteFunc(list, func(p procStat) bool { return p.group == k.Pid && !k.gone }), settled
 }
 
 func (s *server) signalEach(k kept, list []procStat, sig syscall.Signal) {
@@ -114,8 +113,8 @@ func (s *server) signalEach(k kept, list []procStat, sig syscall.Signal) {
 func (s *server) sweep(k kept) {
 	deadline := time.Now().Add(sweepTimeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		left := s.strays(k)
-		if len(left) == 0 {
+		left, settled := s.strays(k)
+		if len(left) == 0 && settled {
 			return
 		}
 		if time.Now().After(deadline) {
