@@ -5,7 +5,9 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -23,7 +25,7 @@ const (
 type Check struct {
 	Kind Kind // TCP
 	// URL is asked by an HTTP check: "http://localhost:8000/health", or a path
-	// alone, "/health". With a local host and no port, or the port of the
+	// alone, "/health". With a local host, and no port or that of the
 	// service's address, the address itself is asked. Default: "/".
 	URL    string
 	Method string // GET
@@ -36,25 +38,177 @@ type Check struct {
 	Timeout   time.Duration // of one try: 5 s
 }
 
+func (c Check) withDefaults() Check {
+	if c.Kind == "" {
+		c.Kind = TCP
+	}
+	if c.URL == "" {
+		c.URL = "/"
+	}
+	if c.Method == "" {
+		c.Method = http.MethodGet
+	}
+	if c.StatusMin == 0 {
+		c.StatusMin = http.StatusOK
+	}
+	if c.StatusMax == 0 {
+		c.StatusMax = c.StatusMin
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 5 * time.Second
+	}
+	return c
+}
+
 // Result is what Wait found.
 type Result struct {
-	Address   string    // the one that answered: "ip:port" or "unix:/path"
+	// Address is the one of the addresses that answered: "ip:port" or
+	// "unix:/path". If none did, which a command or no check at all need not
+	// mind, it is the first.
+	Address   string
 	Listening time.Time // of the first successful connect; zero if there was none
 	Err       error     // nil: ready. Else the last failure, said for a person
 }
 
-// Wait tries until the check passes or ctx ends. Each of addresses is tried
-// (see Candidates). run runs a command check once; it is nil for other kinds.
+// Wait tries until the check passes or ctx ends. Each of addresses (see
+// Candidates) is tried each time. run runs a command check once, and is nil
+// for other kinds.
 func Wait(ctx context.Context, addresses []string, check Check, run func(context.Context) error) Result {
-	return Result{Err: errors.New("not ready")}
+	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run}
+	if len(addresses) > 0 {
+		w.result.Address = addresses[0]
+	}
+	try, pace := w.try()
+	if try == nil {
+		return w.result
+	}
+	began := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	<-timer.C
+	for {
+		w.result.Err = w.once(ctx, try)
+		if w.result.Err == nil {
+			return w.result
+		}
+		timer.Reset(pace(time.Since(began)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return w.result
+		}
+	}
 }
 
-// Candidates returns the addresses under which the service at address may
-// answer: for localhost, both loopbacks.
-func Candidates(address string) ([]string, error) { return []string{address}, nil }
+// waiter is the state of one Wait.
+type waiter struct {
+	addresses []string
+	check     Check
+	run       func(context.Context) error
+	result    Result
+	last      error // of a try that was not cut off by the end of the wait
+}
 
-// Holder names the process that listens on address now.
-func Holder(address string) (string, bool) { return "", false }
+// try returns how a try is made and how long is waited between two, or nil if
+// none is needed.
+func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Duration) {
+	switch w.check.Kind {
+	case TCP:
+		return w.tryConnect, step
+	case HTTP:
+		return w.tryHTTP, step
+	case Command:
+		return w.tryCommand, gentleStep
+	case None:
+		return nil, nil
+	default:
+		unknown := fmt.Errorf("cannot check: there is no check of type %q", w.check.Kind)
+		return func(context.Context) error { return unknown }, gentleStep
+	}
+}
 
-// Listening tells whether any process of this machine listens on address.
-func Listening(address string) bool { return false }
+// once makes one try within its own timeout. A try that was cut off by the end
+// of the whole wait says nothing new; then the failure before it counts.
+func (w *waiter) once(ctx context.Context, try func(context.Context) error) error {
+	inTime, cancel := context.WithTimeout(ctx, w.check.Timeout)
+	defer cancel()
+	err := try(inTime)
+	if err != nil && ctx.Err() != nil && w.last != nil {
+		return w.last
+	}
+	w.last = err
+	return err
+}
+
+// step is the pause after a failed try, when the service has had elapsed to
+// start: little of a start is waited away, and no CPU burnt on a slow starter.
+func step(elapsed time.Duration) time.Duration {
+	return min(max(200*time.Microsecond, elapsed/50), 20*time.Millisecond)
+}
+
+// gentleStep is step for tries that cost a process each.
+func gentleStep(elapsed time.Duration) time.Duration {
+	return min(max(20*time.Millisecond, elapsed/10), time.Second)
+}
+
+// tryConnect connects to each address, and passes with the first that accepts.
+func (w *waiter) tryConnect(ctx context.Context) error {
+	var failures []error
+	for _, address := range w.addresses {
+		s, err := connect(ctx, address)
+		if err == nil {
+			w.listens(address)
+			s.close()
+			return nil
+		}
+		failures = append(failures, err)
+	}
+	return summary(failures)
+}
+
+func (w *waiter) listens(address string) {
+	w.result.Address = address
+	if w.result.Listening.IsZero() {
+		w.result.Listening = time.Now()
+	}
+}
+
+// tryCommand runs the command. Beside that it looks which address to use and
+// since when something listens there, without which the command may pass.
+func (w *waiter) tryCommand(ctx context.Context) error {
+	if w.result.Listening.IsZero() {
+		_ = w.tryConnect(ctx)
+	}
+	if err := w.run(ctx); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("%q did not end within %v", w.check.Command, w.check.Timeout)
+		}
+		return fmt.Errorf("%q failed: %w", w.check.Command, err)
+	}
+	if w.result.Listening.IsZero() {
+		_ = w.tryConnect(ctx)
+	}
+	return nil
+}
+
+// summary makes one failure of those of all addresses. That one listens but
+// does not answer well is worth more than that another does not listen.
+func summary(failures []error) error {
+	var closed []string
+	for _, err := range failures {
+		nobody, ok := errors.AsType[*nobodyListens](err)
+		if !ok {
+			return err
+		}
+		closed = append(closed, nobody.address)
+	}
+	if len(closed) == 0 {
+		return errors.New("there is no address to check")
+	}
+	return &nobodyListens{address: strings.Join(closed, " or ")}
+}
+
+// nobodyListens is the failure of a service that has not come up yet.
+type nobodyListens struct{ address string }
+
+func (e *nobodyListens) Error() string { return "nothing listens on " + e.address }

@@ -1,0 +1,179 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Listening tells whether any process of this machine listens on address, or
+// on another of its Candidates.
+func Listening(address string) bool {
+	_, found := listener(address)
+	return found
+}
+
+// Holder names the process that listens on address, or on another of its
+// Candidates: "pid 123 (node server.js)", or "another process" if it may not be
+// seen.
+func Holder(address string) (string, bool) {
+	inode, found := listener(address)
+	if !found {
+		return "", false
+	}
+	pid, ok := owner(inode)
+	if !ok {
+		return "another process", true
+	}
+	if command := commandLine(pid); command != "" {
+		return fmt.Sprintf("pid %d (%s)", pid, command), true
+	}
+	return fmt.Sprintf("pid %d", pid), true
+}
+
+// listener returns the inode of a socket that listens on address.
+func listener(address string) (inode string, found bool) {
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		return unixListener(path)
+	}
+	candidates, err := Candidates(address)
+	if err != nil {
+		return "", false
+	}
+	var wanted []netip.AddrPort
+	for _, c := range candidates {
+		if at, err := netip.ParseAddrPort(c); err == nil && isOurs(at.Addr()) {
+			wanted = append(wanted, at)
+		}
+	}
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		if inode, found = tcpListener(table, wanted); found {
+			return inode, true
+		}
+	}
+	return "", false
+}
+
+// isOurs tells whether ip is an address of this machine. A wildcard socket of
+// ours says nothing about the others.
+func isOurs(ip netip.Addr) bool {
+	if ip.IsLoopback() {
+		return true
+	}
+	all, err := net.InterfaceAddrs()
+	return err == nil && slices.ContainsFunc(all, func(a net.Addr) bool {
+		prefix, err := netip.ParsePrefix(a.String())
+		return err == nil && prefix.Addr() == ip.Unmap()
+	})
+}
+
+// tcpListener searches a table of proc_pid_net(5). The kernel lists the
+// listeners before all other sockets, of which there may be many thousands.
+func tcpListener(table string, wanted []netip.AddrPort) (inode string, found bool) {
+	f, err := os.Open(table)
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	const listen = "0A" // TCP_LISTEN of the kernel's tcp_states.h
+	lines := bufio.NewScanner(f)
+	lines.Scan() // the heading
+	for lines.Scan() {
+		// sl local_address rem_address st queues timer retrnsmt uid timeout inode
+		fields := strings.Fields(lines.Text())
+		if len(fields) < 10 || fields[3] != listen {
+			break
+		}
+		at, ok := parseTableAddress(fields[1])
+		if ok && slices.ContainsFunc(wanted, func(w netip.AddrPort) bool { return overlap(at, w) }) {
+			return fields[9], true
+		}
+	}
+	return "", false
+}
+
+// overlap tells whether a socket bound to a gets what is sent to b. A wildcard
+// of IPv6 takes IPv4 too, unless it was told not to, which the table omits.
+func overlap(a, b netip.AddrPort) bool {
+	if a.Port() != b.Port() {
+		return false
+	}
+	ip := a.Addr().Unmap()
+	return ip == b.Addr().Unmap() || ip == netip.IPv6Unspecified() || ip == netip.IPv4Unspecified() && b.Addr().Unmap().Is4()
+}
+
+// parseTableAddress reads "0100007F:1F90": words of 32 bits in the byte order
+// of this machine, in hexadecimal, and the port.
+func parseTableAddress(text string) (netip.AddrPort, bool) {
+	words, port, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(words)
+	if err != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.NativeEndian.PutUint32(raw[i:], binary.BigEndian.Uint32(raw[i:]))
+	}
+	ip, ok := netip.AddrFromSlice(raw)
+	n, err := strconv.ParseUint(port, 16, 16)
+	return netip.AddrPortFrom(ip, uint16(n)), ok && err == nil
+}
+
+// unixListener searches /proc/net/unix.
+func unixListener(path string) (inode string, found bool) {
+	f, err := os.Open("/proc/net/unix")
+	if err != nil {
+		return "", false
+	}
+	defer f.Close()
+	const accepts = 1 << 16 // __SO_ACCEPTCON of the kernel's net.h
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		// Num RefCount Protocol Flags Type St Inode Path
+		fields := strings.SplitN(strings.Join(strings.Fields(lines.Text()), " "), " ", 8)
+		if len(fields) < 8 || fields[7] != path {
+			continue
+		}
+		if flags, err := strconv.ParseUint(fields[3], 16, 32); err == nil && flags&accepts != 0 {
+			return fields[6], true
+		}
+	}
+	return "", false
+}
+
+// owner finds a process that has the socket with this inode open.
+func owner(inode string) (pid int, found bool) {
+	want := "socket:[" + inode + "]"
+	// Unreadable ones are other users' processes; Glob passes over them.
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, fd := range fds {
+		if link, err := os.Readlink(fd); err == nil && link == want {
+			pid, err := strconv.Atoi(strings.Split(fd, "/")[2])
+			return pid, err == nil
+		}
+	}
+	return 0, false
+}
+
+// maxCommand is how much of a command line is shown.
+const maxCommand = 100
+
+func commandLine(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	text := strings.ToValidUTF8(string(bytes.ReplaceAll(bytes.TrimRight(b, "\x00"), []byte{0}, []byte(" "))), "?")
+	if runes := []rune(text); len(runes) > maxCommand {
+		text = string(runes[:maxCommand]) + "..."
+	}
+	return text
+}

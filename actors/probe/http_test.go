@@ -1,0 +1,132 @@
+package probe
+
+import (
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestHTTP(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	address := l.Addr().String()
+	port := portOf(t, address)
+	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/", http.StatusFound)
+		case "/sick":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "/head":
+			if r.Method != http.MethodHead || r.Host != "blog.example.com" || r.Header.Get("X-Check") != "1" {
+				w.WriteHeader(http.StatusTeapot)
+			}
+		case "/long":
+			w.Write(make([]byte, 4*maxBody))
+		case "/cut":
+			panic(http.ErrAbortHandler)
+		}
+	})
+	for _, tc := range []struct {
+		name  string
+		check Check
+		want  string
+	}{
+		{"default", Check{}, ""},
+		{"path", Check{URL: "/ok"}, ""},
+		{"localhost", Check{URL: "http://localhost:" + port + "/ok"}, ""},
+		{"no port", Check{URL: "http://localhost/ok"}, ""},
+		{"the other loopback", Check{URL: "http://[::1]:" + port + "/ok"}, ""},
+		{"below localhost", Check{URL: "http://blog.localhost/ok"}, ""},
+		{"long", Check{URL: "/long"}, ""},
+		{"method, host and header", Check{URL: "/head", Method: "HEAD", Host: "blog.example.com", Header: http.Header{"X-Check": {"1"}}}, ""},
+		{"range", Check{URL: "/sick", StatusMin: 200, StatusMax: 599}, ""},
+		{"redirect wanted", Check{URL: "/moved", StatusMin: 302}, ""},
+		{"redirect", Check{URL: "/moved"}, "http://" + address + "/moved answered 302, want 200"},
+		{"sick", Check{URL: "/sick"}, "http://" + address + "/sick answered 503, want 200"},
+		{"out of range", Check{URL: "/sick", StatusMin: 200, StatusMax: 399}, "http://" + address + "/sick answered 503, want 200 to 399"},
+		{"cut", Check{URL: "/cut"}, "http://" + address + "/cut closed the connection without an answer"},
+		{"another port", Check{URL: "http://localhost:1/"}, "http://localhost:1/ did not answer: "},
+	} {
+		tc.check.Kind = HTTP
+		ctx := long(t)
+		if tc.want != "" {
+			ctx = briefly(t)
+		}
+		r := Wait(ctx, []string{address}, tc.check, nil)
+		switch {
+		case r.Address != address || r.Listening.IsZero():
+			t.Errorf("%s: %+v", tc.name, r)
+		case tc.want == "" && r.Err != nil, tc.want != "" && (r.Err == nil || !strings.HasPrefix(r.Err.Error(), tc.want)):
+			t.Errorf("%s: %v, want %q", tc.name, r.Err, tc.want)
+		}
+	}
+}
+
+// It listens at once and is well only later.
+func TestHTTPGetsWell(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	var asked atomic.Int32
+	began := time.Now()
+	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) < 10 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	r := Wait(long(t), []string{l.Addr().String()}, Check{Kind: HTTP}, nil)
+	if r.Err != nil || asked.Load() != 10 || r.Listening.Before(began) || r.Listening.After(time.Now()) {
+		t.Errorf("%+v after %d", r, asked.Load())
+	}
+}
+
+// One that accepts and says nothing costs a try its timeout, and no more.
+func TestHTTPSilent(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	r := Wait(briefly(t), []string{l.Addr().String()}, Check{Kind: HTTP, Timeout: 10 * time.Millisecond}, nil)
+	if want := "http://" + l.Addr().String() + "/ did not answer within 10ms"; r.Err == nil || r.Err.Error() != want {
+		t.Errorf("%v, want %s", r.Err, want)
+	}
+}
+
+// Two servers, one port, one loopback each: the one that answers well is told,
+// and if none does, what the one that listens said.
+func TestHTTPOnBothLoopbacks(t *testing.T) {
+	needIPv6(t)
+	first := listen(t, "127.0.0.1:0")
+	port := portOf(t, first.Addr().String())
+	second := listen(t, net.JoinHostPort("::1", port))
+	serve(t, first, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) })
+	serve(t, second, func(w http.ResponseWriter, r *http.Request) {})
+	candidates, err := Candidates("localhost:" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Wait(long(t), candidates, Check{Kind: HTTP}, nil)
+	if r.Err != nil || r.Address != second.Addr().String() {
+		t.Errorf("%+v", r)
+	}
+	r = Wait(briefly(t), []string{second.Addr().String(), first.Addr().String()}, Check{Kind: HTTP, StatusMin: 201}, nil)
+	if r.Err == nil || !strings.Contains(r.Err.Error(), "answered 200, want 201") {
+		t.Error(r.Err)
+	}
+	r = Wait(briefly(t), []string{"127.0.0.1:1", first.Addr().String()}, Check{Kind: HTTP}, nil)
+	if r.Err == nil || !strings.Contains(r.Err.Error(), "answered 404, want 200") {
+		t.Error(r.Err)
+	}
+}
+
+// The check is on a port of its own; the address is still the service's.
+func TestHTTPOnAnotherPort(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	health := listen(t, "127.0.0.1:0")
+	serve(t, health, func(w http.ResponseWriter, r *http.Request) {})
+	for _, host := range []string{"localhost", "127.0.0.1", "blog.localhost"} {
+		url := "http://" + host + ":" + portOf(t, health.Addr().String()) + "/"
+		r := Wait(long(t), []string{l.Addr().String()}, Check{Kind: HTTP, URL: url}, nil)
+		if r.Err != nil || r.Address != l.Addr().String() {
+			t.Errorf("%s: %+v", url, r)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// briefly is a wait that is certain to end without success: long enough for
+// several tries.
+func briefly(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func long(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), patienceInTests)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func TestStep(t *testing.T) {
+	for elapsed, want := range map[time.Duration]time.Duration{
+		0:                      200 * time.Microsecond,
+		10 * time.Millisecond:  200 * time.Microsecond,
+		50 * time.Millisecond:  time.Millisecond,
+		500 * time.Millisecond: 10 * time.Millisecond,
+		time.Second:            20 * time.Millisecond,
+		time.Hour:              20 * time.Millisecond,
+	} {
+		if got := step(elapsed); got != want {
+			t.Errorf("after %v: %v, want %v", elapsed, got, want)
+		}
+	}
+	if gentleStep(0) != 20*time.Millisecond || gentleStep(time.Second) != 100*time.Millisecond || gentleStep(time.Hour) != time.Second {
+		t.Error(gentleStep(0), gentleStep(time.Second), gentleStep(time.Hour))
+	}
+}
+
+func TestTCP(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	address := l.Addr().String()
+	began := time.Now()
+	for _, check := range []Check{{}, {Kind: TCP}} {
+		r := Wait(long(t), []string{address}, check, nil)
+		if r.Err != nil || r.Address != address || r.Listening.Before(began) {
+			t.Errorf("%+v", r)
+		}
+	}
+	l.Close()
+	r := Wait(briefly(t), []string{address}, Check{}, nil)
+	if r.Err == nil || r.Err.Error() != "nothing listens on "+address || !r.Listening.IsZero() || r.Address != address {
+		t.Errorf("%+v", r)
+	}
+}
+
+// The service comes up while it is waited for.
+func TestComesUp(t *testing.T) {
+	address := freeAddress(t)
+	result := make(chan Result)
+	go func() { result <- Wait(long(t), []string{address}, Check{}, nil) }()
+	began := time.Now()
+	listen(t, address)
+	if r := <-result; r.Err != nil || r.Address != address || r.Listening.Before(began) {
+		t.Errorf("%+v, began %v", r, began)
+	}
+}
+
+// Of both loopbacks the one that answers is told.
+func TestBothLoopbacks(t *testing.T) {
+	needIPv6(t)
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l := listen(t, net.JoinHostPort(host, "0"))
+		port := portOf(t, l.Addr().String())
+		candidates, err := Candidates("localhost:" + port)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := Wait(long(t), candidates, Check{}, nil); r.Err != nil || r.Address != l.Addr().String() {
+			t.Errorf("%+v, want %s", r, l.Addr())
+		}
+		l.Close()
+		r := Wait(briefly(t), candidates, Check{}, nil)
+		want := "nothing listens on 127.0.0.1:" + port + " or [::1]:" + port
+		if r.Err == nil || r.Err.Error() != want {
+			t.Errorf("%v, want %s", r.Err, want)
+		}
+	}
+}
+
+// A listener whose queue is full does not answer: the try ends in its time,
+// and the wait in its own.
+func TestDoesNotAccept(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "127.0.0.1:" + strconv.Itoa(name.(*unix.SockaddrInet4).Port)
+	for full := false; !full; {
+		s, err := connect(briefly(t), address)
+		if full = err != nil; !full {
+			defer s.close()
+		}
+	}
+	r := Wait(briefly(t), []string{address}, Check{Timeout: 20 * time.Millisecond}, nil)
+	if r.Err == nil || r.Err.Error() != address+" does not accept connections" {
+		t.Error(r.Err)
+	}
+}
+
+// A connect to a closed port of the ephemeral range can connect to itself.
+func TestSelfConnect(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	self, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Connect(fd, self); err != nil {
+		t.Fatal(err)
+	}
+	if !toItself(fd) {
+		t.Error("a socket connected to itself was not recognised")
+	}
+	linger, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_LINGER)
+	if err != nil || linger == 0 {
+		t.Errorf("it would stay in TIME_WAIT: %d, %v", linger, err)
+	}
+	s, err := connect(long(t), listen(t, "127.0.0.1:0").Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	if toItself(int(s)) {
+		t.Error("an ordinary connection was taken for one to itself")
+	}
+}
+
+func TestUnixAddress(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	address := "unix:" + path
+	r := Wait(briefly(t), []string{address}, Check{}, nil)
+	if r.Err == nil || r.Err.Error() != "nothing listens on "+address || Listening(address) {
+		t.Error(r.Err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := Wait(long(t), []string{address}, Check{}, nil); r.Err != nil || r.Address != address || r.Listening.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	serve(t, l, func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "localhost" || r.URL.Path != "/health" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	})
+	for _, url := range []string{"/health", "http://localhost/health"} {
+		if r := Wait(long(t), []string{address}, Check{Kind: HTTP, URL: url}, nil); r.Err != nil || r.Address != address {
+			t.Errorf("%s: %+v", url, r)
+		}
+	}
+	r = Wait(briefly(t), []string{"unix:/" + strings.Repeat("x", 108)}, Check{}, nil)
+	if r.Err == nil || !strings.HasSuffix(r.Err.Error(), "the path is longer than the 107 bytes of a socket's") {
+		t.Error(r.Err)
+	}
+}
+
+func TestCommand(t *testing.T) {
+	l := listen(t, "127.0.0.1:0")
+	address := l.Addr().String()
+	check := Check{Kind: Command, Command: "curl -f x"}
+	var tries atomic.Int32
+	r := Wait(long(t), []string{"127.0.0.1:1", address}, check, func(context.Context) error {
+		if tries.Add(1) < 3 {
+			return errors.New("exit status 1")
+		}
+		return nil
+	})
+	if r.Err != nil || tries.Load() != 3 || r.Address != address || r.Listening.IsZero() {
+		t.Errorf("%+v after %d tries", r, tries.Load())
+	}
+	r = Wait(briefly(t), []string{address}, check, func(context.Context) error { return errors.New("exit status 22") })
+	if r.Err == nil || r.Err.Error() != `"curl -f x" failed: exit status 22` {
+		t.Error(r.Err)
+	}
+	check.Timeout = 10 * time.Millisecond
+	r = Wait(briefly(t), []string{address}, check, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	if r.Err == nil || r.Err.Error() != `"curl -f x" did not end within 10ms` {
+		t.Error(r.Err)
+	}
+	// The command decides, whether or not something listens yet.
+	l.Close()
+	r = Wait(long(t), []string{address}, check, func(context.Context) error { return nil })
+	if r.Err != nil || r.Address != address || !r.Listening.IsZero() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestNone(t *testing.T) {
+	r := Wait(long(t), []string{"127.0.0.1:1", "[::1]:1"}, Check{Kind: None}, nil)
+	if r.Err != nil || r.Address != "127.0.0.1:1" || !r.Listening.IsZero() {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestNonsense(t *testing.T) {
+	for _, tc := range []struct {
+		addresses []string
+		check     Check
+		want      string
+	}{
+		{nil, Check{}, "there is no address to check"},
+		{[]string{"localhost:80"}, Check{}, `cannot connect to "localhost:80": not an address`},
+		{[]string{"127.0.0.1:1"}, Check{Kind: "smell"}, `there is no check of type "smell"`},
+		{[]string{"127.0.0.1:1"}, Check{Kind: HTTP, URL: "http://%zz"}, "cannot check: "},
+	} {
+		r := Wait(briefly(t), tc.addresses, tc.check, nil)
+		if r.Err == nil || !strings.Contains(r.Err.Error(), tc.want) {
+			t.Errorf("%+v: %v, want %q", tc, r.Err, tc.want)
+		}
+	}
+}
