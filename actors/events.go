@@ -42,6 +42,7 @@ type (
 		Pid      int
 		Launched time.Time
 		Gate     GateState // as it was left: if open, requests reach it meanwhile
+		Ending   bool      // it was told to end
 		At       time.Time
 	}
 )

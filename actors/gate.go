@@ -106,6 +106,9 @@ func (g *Gate) Open() {
 // otherwise the release of the last one tells the owner.
 func (g *Gate) Shut() bool { return holding(g.word.And(^uint64(openBit))) == 0 }
 
+// isOpen tells whether the gate lets requests in now.
+func (g *Gate) isOpen() bool { return g.word.Load()&openBit != 0 }
+
 // isDrained tells whether the gate is shut with no lease that holds it up.
 func (g *Gate) isDrained() bool {
 	w := g.word.Load()
@@ -129,8 +132,13 @@ func (g *Gate) shutIdle(unusedSince time.Time) (lastUse time.Time, shut bool) {
 			break
 		}
 	}
-	// A request may have come and gone between the two loads: the word is then
-	// as it was, but the use is stamped.
+	return g.confirm(last)
+}
+
+// confirm is the second half of shutIdle. A request may have come and gone
+// between the two loads: the word is then as it was, but the use is stamped, and
+// the gate opens again.
+func (g *Gate) confirm(last int64) (lastUse time.Time, shut bool) {
 	if now := g.lastUse.Load(); now != last {
 		g.word.Or(openBit)
 		return at(now), false

@@ -74,6 +74,18 @@ func TestGateShutIdle(t *testing.T) {
 	}
 }
 
+func TestGateReopensIfUsedWhileItWasShutForIdleness(t *testing.T) {
+	g := NewGate(1, "")
+	g.Open()
+	last := g.lastUse.Load()
+	g.Acquire()
+	g.Release() // between the look at the last use and the compare-and-swap
+	g.Shut()
+	if used, shut := g.confirm(last); shut || !g.isOpen() || !used.Equal(g.LastUse()) {
+		t.Error("shut although it was used meanwhile")
+	}
+}
+
 func TestReleaseTwicePanics(t *testing.T) {
 	for name, c := range map[string]struct{ release func(*Gate) }{
 		"holding": {(*Gate).Release},

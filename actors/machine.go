@@ -75,6 +75,7 @@ type Machine struct {
 	// failed, if it could not be stopped.
 	run        Run
 	process    process
+	verifying  bool // it was not launched now, but taken up
 	pid        int
 	gate       GateState
 	address    string

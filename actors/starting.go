@@ -27,7 +27,7 @@ func (m *Machine) launch(reason string) {
 	m.LastRun++
 	m.StartCount++
 	m.LastStart = StartClock{Accepted: m.now}
-	m.run, m.process, m.ordered = m.LastRun, launching, false
+	m.run, m.process, m.verifying, m.ordered = m.LastRun, launching, false, false
 	m.become(StateStarting, reason)
 	m.emit(Launch{m.run})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
@@ -39,16 +39,19 @@ func (m *Machine) adopt(e Adopt) {
 	m.LastRun = max(m.LastRun, e.Run)
 	m.run, m.process, m.pid, m.gate = e.Run, running, e.Pid, e.Gate
 	m.LastStart = StartClock{Launched: e.Launched}
-	if m.Held || m.Retiring {
+	switch {
+	case m.Held || m.Retiring:
 		m.stop(m.orderReason())
-		return
+	case e.Ending:
+		m.stop("found ending")
+	default:
+		m.verify("found running")
 	}
-	m.verify("found running")
 }
 
 // verify makes sure of a run instead of launching one.
 func (m *Machine) verify(reason string) {
-	m.failure = ""
+	m.verifying, m.failure = true, ""
 	m.become(StateStarting, reason)
 	m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout)})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
@@ -78,8 +81,10 @@ func (m *Machine) starting(e Event) {
 	case TimerFired:
 		m.giveUp(fmt.Sprintf("not ready within %v, and no word of why", m.limits.StartTimeout))
 	case Exited:
-		m.refuseStart(StartFailed, e.Reason)
-		m.failure = e.Reason
+		if !m.verifying { // else no start failed: it is gone, and the next may begin
+			m.refuseStart(StartFailed, e.Reason)
+			m.failure = e.Reason
+		}
 		m.ended(e.Reason)
 	}
 }

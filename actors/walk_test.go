@@ -11,8 +11,8 @@ import (
 )
 
 var (
-	walkSeed  = flag.Uint64("seed", 0, "walk this one schedule of TestRandomWalk again (with -v: tell it)")
-	walkCount = flag.Int("schedules", 3000, "how many schedules TestRandomWalk walks")
+	walkSeed = flag.Uint64("seed", 0, "walk this one schedule of TestRandomWalk again (with -v: tell it)")
+	walkTime = flag.Duration("walk", time.Second, "how long TestRandomWalk walks")
 )
 
 // TestRandomWalk leads machines through random schedules in a made-up world
@@ -24,14 +24,14 @@ func TestRandomWalk(t *testing.T) {
 		}
 		return
 	}
-	steps := 0
-	for range *walkCount {
+	schedules, steps := 0, 0
+	for end := time.Now().Add(*walkTime); time.Now().Before(end); schedules++ {
 		seed := rand.Uint64()
 		if err := walk(seed, &steps, nil); err != nil {
 			t.Fatalf("%v\nwalk it again: go test ./actors -run TestRandomWalk -v -seed %d", err, seed)
 		}
 	}
-	t.Logf("%d schedules, %d steps", *walkCount, steps)
+	t.Logf("%d schedules, %d steps", schedules, steps)
 }
 
 // walk is one schedule: a random one, then a calm in which all must end well.
@@ -144,7 +144,7 @@ func (w *world) restart() {
 	w.machine = NewMachine(w.limits, old.Memory)
 	waiters := append(append([]Waiter{}, old.leaving...), old.waiting...)
 	if old.run != 0 {
-		w.told = append(w.told, Adopt{old.run, old.pid, w.now, w.gateState(old.run), w.now})
+		w.told = append(w.told, Adopt{old.run, old.pid, w.now, w.gateState(old.run), old.state == StateStopping, w.now})
 	}
 	if w.chance(30) {
 		w.told = append(w.told, Panicked{"panic", w.now})

@@ -1,0 +1,110 @@
+package actors
+
+import "time"
+
+// carryOut does what the machine wants done. Nothing here waits: what is slow
+// is begun by the conduct of the run, and comes back as a fact.
+func (i *instance) carryOut(e Effect) {
+	switch e := e.(type) {
+	case Launch:
+		i.legacy.conduct = i.conductOf(e.Run)
+		i.legacy.conduct.launch()
+	case Verify:
+		i.legacy.conduct.verify(e.Until)
+	case Probe:
+		i.legacy.conduct.probe(e.Until)
+	case Term:
+		i.legacy.conduct.term()
+	case Kill:
+		i.legacy.conduct.kill()
+	case Arm:
+		i.arm(e)
+	case Open:
+		i.open(e)
+	case Shut:
+		i.shut(e)
+	case Close:
+		i.system.options.Traffic.Close(i.gate.Load(), e.Cut)
+	case Grant:
+		i.grant(e.Waiter)
+	case Refuse:
+		i.refuse(e.Waiter, e.Refusal)
+	case Record:
+		e.Service = i.Name()
+		i.system.options.Journal.Record(e)
+	case End:
+		i.close()
+	}
+}
+
+// arm sets the timer. One that fires before it is stopped is told apart by its
+// number.
+func (i *instance) arm(e Arm) {
+	i.disarm()
+	i.timer = time.AfterFunc(time.Until(e.At), func() { i.tell(TimerFired{e.Seq, time.Now()}) })
+}
+
+func (i *instance) disarm() {
+	if i.timer != nil {
+		i.timer.Stop()
+	}
+}
+
+// open gives the run its gate. A gate that an earlier instance left open stays
+// as it is, with its last use.
+func (i *instance) open(e Open) {
+	g := i.gate.Load()
+	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
+		g = NewGate(e.Run, e.Address)
+		g.drained = func() { i.tell(gateEmpty{g}) }
+		g.Open()
+		i.gate.Store(g)
+		return
+	}
+	if !g.isOpen() {
+		g.Open()
+	}
+}
+
+// shut answers within the turn, unless leases are out: then the last one to be
+// released does.
+func (i *instance) shut(e Shut) {
+	g := i.gate.Load()
+	fact := Fact{e.Run, time.Now()}
+	if e.UnusedSince.IsZero() {
+		if g.Shut() {
+			i.told = append(i.told, Drained{fact})
+		}
+		return
+	}
+	if lastUse, shut := g.shutIdle(e.UnusedSince); shut {
+		i.told = append(i.told, Drained{fact})
+	} else {
+		i.told = append(i.told, InUse{fact, lastUse})
+	}
+}
+
+func (i *instance) gateState(r Run) GateState {
+	g := i.gate.Load()
+	switch {
+	case g == nil || g.Run() != r:
+		return GateAbsent
+	case g.isOpen():
+		return GateOpen
+	}
+	return GateShut
+}
+
+// grant and refuse settle the debt first: a waiter that panics is not answered
+// again by the next instance.
+func (i *instance) grant(w Waiter) {
+	if i.legacy.waiters.settle(w) {
+		w.Grant()
+	}
+}
+
+func (i *instance) refuse(w Waiter, r Refusal) {
+	if i.legacy.waiters.settle(w) {
+		w.Refuse(r)
+	}
+}

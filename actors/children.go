@@ -1,0 +1,136 @@
+package actors
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+
+	"dynapm/actors/keeper"
+
+	"golang.org/x/sys/unix"
+)
+
+// children are the processes of one service that are in the keeper's care: it
+// brings together what Launch returns and what OnExit tells, whichever comes
+// first.
+type children struct {
+	keeper Keeper
+
+	mu        sync.Mutex
+	alive     map[identity]*child
+	launching int           // calls of Launch that have not returned
+	early     []keeper.Exit // of processes that are not known yet, while launching
+}
+
+// identity names a process for good: a pid alone may be used again.
+type identity struct {
+	pid   int
+	start uint64
+}
+
+// child is one process, until its exit was told.
+type child struct {
+	keeper.Process
+	done chan struct{} // closed at the exit
+	exit keeper.Exit   // to be read after done
+}
+
+func newChildren(k Keeper) *children {
+	return &children{keeper: k, alive: map[identity]*child{}}
+}
+
+// launch runs a command. It waits for the keeper, not for the command.
+func (c *children) launch(cmd keeper.Command) (*child, error) {
+	c.mu.Lock()
+	c.launching++
+	c.mu.Unlock()
+	p, err := c.keeper.Launch(cmd)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.launching--
+	early := c.early
+	if c.launching == 0 {
+		c.early = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	ch := c.add(p)
+	for _, e := range early {
+		c.end(e)
+	}
+	return ch, nil
+}
+
+// find takes in a process of an earlier engine. Its exit may have been told
+// before, when nobody knew it.
+func (c *children) find(p keeper.Process) *child {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.add(p)
+}
+
+func (c *children) add(p keeper.Process) *child {
+	ch := &child{Process: p, done: make(chan struct{})}
+	c.alive[identity{p.Pid, p.StartTime}] = ch
+	return ch
+}
+
+// exited takes what the keeper tells.
+func (c *children) exited(e keeper.Exit) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.end(e) && c.launching > 0 {
+		c.early = append(c.early, e)
+	}
+}
+
+// end is false if the process is not known.
+func (c *children) end(e keeper.Exit) bool {
+	id := identity{e.Pid, e.StartTime}
+	ch := c.alive[id]
+	if ch == nil {
+		return false
+	}
+	delete(c.alive, id)
+	ch.exit = e
+	close(ch.done)
+	return true
+}
+
+// signal is keeper.ErrEnded for a process that has ended; 0 only asks.
+func (c *children) signal(ch *child, s syscall.Signal) error { return c.keeper.Signal(ch.Process, s) }
+
+// lost ends a child of which the keeper knows no more: its exit was told to
+// nobody.
+func (c *children) lost(ch *child) {
+	c.exited(keeper.Exit{Process: ch.Process, Unknown: true})
+}
+
+// hasEnded tells whether the exit was told.
+func (ch *child) hasEnded() bool {
+	select {
+	case <-ch.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// exitText says how a process ended.
+func exitText(e keeper.Exit) string {
+	switch {
+	case e.Unknown:
+		return "ended, its exit status is lost"
+	case e.Signal != 0:
+		return "ended by " + signalName(e.Signal)
+	}
+	return fmt.Sprintf("exited with status %d", e.Code)
+}
+
+func signalName(s syscall.Signal) string {
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("signal %d", int(s))
+}

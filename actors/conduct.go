@@ -1,0 +1,149 @@
+package actors
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+)
+
+// conduct carries out the effects of one run. Its methods are called by the
+// actor and return at once; what follows from them is told to the actor as
+// facts. It outlives an instance of the actor.
+type conduct interface {
+	Run() Run
+	launch()
+	found(keeper.Process) // in place of launch
+	verify(until time.Time)
+	probe(until time.Time)
+	term()
+	kill()
+	// ending is true once the run was told to end, until it is taken up again.
+	ending() bool
+	// process is the process of the run, as far as known.
+	process() (pid int, launched time.Time)
+	// abandon ends what goes on here; the processes stay.
+	abandon()
+}
+
+func (v *Service) conductOf(r Run) conduct {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := common{v: v, run: r, ctx: ctx, cancel: cancel, begun: make(chan struct{})}
+	if v.spec.Managed != nil {
+		return &managed{common: c}
+	}
+	return &delegated{common: c}
+}
+
+// common is what both ways to run a service share.
+type common struct {
+	v      *Service
+	run    Run
+	ctx    context.Context // ends with the run
+	cancel context.CancelFunc
+	begun  chan struct{} // closed when the launch has come back
+	child  *child        // after begun; nil: none
+
+	// Used by the actor alone:
+	probing context.CancelFunc // of the last probe
+	toldEnd bool
+}
+
+func (c *common) Run() Run     { return c.run }
+func (c *common) abandon()     { c.cancel() }
+func (c *common) ending() bool { return c.toldEnd }
+
+func (c *common) fact() Fact   { return Fact{c.run, time.Now()} }
+func (c *common) tell(e Event) { c.v.tell(e) }
+
+// over reports that nothing of the run is left.
+func (c *common) over(reason string) {
+	c.cancel()
+	c.tell(Exited{c.fact(), reason})
+}
+
+func (c *common) process() (pid int, launched time.Time) {
+	select {
+	case <-c.begun:
+		if c.child != nil && !c.child.hasEnded() {
+			return c.child.Pid, c.child.Started
+		}
+	default:
+	}
+	return 0, time.Time{}
+}
+
+// begin takes in the outcome of a launch.
+func (c *common) begin(ch *child) {
+	c.child = ch
+	close(c.begun)
+}
+
+// probe waits for the service to pass its check.
+func (c *common) probe(until time.Time) { c.watch(until, func() bool { return true }) }
+
+// watch is probe, once it is known that there is something to be checked.
+func (c *common) watch(until time.Time, present func() bool) {
+	c.endProbe()
+	c.toldEnd = false
+	ctx, cancel := context.WithDeadline(c.ctx, until)
+	c.probing = cancel
+	began := time.Now()
+	go func() {
+		defer cancel()
+		if !present() {
+			return
+		}
+		result := c.check(ctx)
+		switch {
+		case result.Err == nil:
+			c.tell(ProbePassed{c.fact(), result.Address, result.Listening})
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+			reason := fmt.Sprintf("not ready within %v: %v", time.Since(began).Round(time.Millisecond), result.Err)
+			c.tell(ProbeFailed{c.fact(), withTail(reason, c.output(), 0)})
+		case ctx.Err() == nil: // it cannot be checked at all
+			c.tell(ProbeFailed{c.fact(), fmt.Sprintf("cannot check it: %v", result.Err)})
+		}
+	}()
+}
+
+// toEnd is the beginning of every term.
+func (c *common) toEnd() {
+	c.endProbe()
+	c.toldEnd = true
+}
+
+// endProbe gives up a probe that goes on.
+func (c *common) endProbe() {
+	if c.probing != nil {
+		c.probing()
+	}
+}
+
+// check tries the check of the service until it passes or ctx ends.
+func (c *common) check(ctx context.Context) probe.Result {
+	addresses, err := probe.Candidates(c.v.spec.Address)
+	if err != nil {
+		return probe.Result{Err: err}
+	}
+	check := c.v.spec.Check
+	return probe.Wait(ctx, addresses, check, func(ctx context.Context) error {
+		return c.command(ctx, keeper.RoleCheck, check.Command)
+	})
+}
+
+// heldBy says, if something listens at the address of the service, who it is.
+func (c *common) heldBy() (string, bool) {
+	address := c.v.spec.Address
+	if !listens(address) {
+		return "", false
+	}
+	holder, known := probe.Holder(address)
+	if !known {
+		holder = "another process"
+	}
+	return fmt.Sprintf("%s is held by %s; stop that, or give the service another address", address, holder), true
+}

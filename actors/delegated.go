@@ -1,0 +1,222 @@
+package actors
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+)
+
+// delegated carries out a run by commands of the user's. What the start command
+// leaves behind is not ours: only the stop command stops it. A start command
+// that stays in the foreground is the one process that we signal.
+type delegated struct {
+	common
+
+	mu    sync.Mutex
+	phase phase
+
+	// hurry ends the patience of the stop that goes on; used by the actor alone.
+	hurry context.CancelFunc
+}
+
+// phase is who may say that the run is over.
+type phase uint8
+
+const (
+	going    phase = iota // the end of the start command may be that of the run
+	stopping              // only the stop can tell
+	gone
+)
+
+// pass changes the phase, if it is from.
+func (d *delegated) pass(from, to phase) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.phase != from {
+		return false
+	}
+	d.phase = to
+	return true
+}
+
+func (d *delegated) launch() { go d.start() }
+
+func (d *delegated) start() {
+	if reason, held := d.heldBy(); held {
+		d.begin(nil)
+		if d.given() && d.passes() == nil {
+			d.tell(Launched{Fact: d.fact()}) // it was up already
+			return
+		}
+		d.over(reason)
+		return
+	}
+	ch, err := d.v.children.launch(d.shell(keeper.RoleStart, d.v.spec.Delegated.Start))
+	d.begin(ch)
+	if err != nil {
+		d.over(err.Error())
+		return
+	}
+	d.tell(Launched{d.fact(), ch.Pid})
+	d.await()
+}
+
+// await reports what became of the start command. With success it has only
+// returned; a status that was lost may have been that.
+func (d *delegated) await() {
+	<-d.child.done
+	e := d.child.exit
+	if e.Unknown || e.Code == 0 && e.Signal == 0 {
+		d.tell(Returned{d.fact()})
+	} else if d.pass(going, gone) {
+		d.over(withTail("the start command "+exitText(e), d.output(), 0))
+	}
+}
+
+func (d *delegated) found(p keeper.Process) {
+	d.begin(d.v.children.find(p))
+	go d.await()
+}
+
+// verify checks what can be there: a start command in the foreground, or
+// something that listens.
+func (d *delegated) verify(until time.Time) {
+	d.watch(until, func() bool {
+		<-d.begun
+		if d.child != nil && !d.child.hasEnded() {
+			if !errors.Is(d.v.children.signal(d.child, 0), keeper.ErrEnded) {
+				return true
+			}
+			d.v.children.lost(d.child)
+		}
+		if listens(d.v.spec.Address) {
+			return true
+		}
+		if d.pass(going, gone) {
+			d.over("nothing listens at " + d.v.spec.Address)
+		}
+		return false
+	})
+}
+
+// given tells whether there is a check that can tell the service from whatever
+// else may listen at its address.
+func (d *delegated) given() bool {
+	kind := d.v.spec.Check.Kind
+	return d.v.spec.Delegated.Check != "" || kind == probe.HTTP || kind == probe.Command
+}
+
+// passes runs that check once.
+func (d *delegated) passes() error {
+	ctx, cancel := context.WithTimeout(d.ctx, cmp.Or(d.v.spec.Check.Timeout, defaultCheckTimeout))
+	defer cancel()
+	if line := d.v.spec.Delegated.Check; line != "" {
+		return d.command(ctx, keeper.RoleCheck, line)
+	}
+	return d.check(ctx).Err
+}
+
+// defaultCheckTimeout is that of one check where the config names none.
+const defaultCheckTimeout = 5 * time.Second
+
+func (d *delegated) term() {
+	d.toEnd()
+	if !d.pass(going, stopping) {
+		return // the exit was told, or a stop goes on and will tell
+	}
+	patience, hurry := context.WithCancel(context.Background())
+	d.hurry = hurry
+	go func() {
+		defer hurry()
+		d.stop(patience)
+	}()
+}
+
+func (d *delegated) kill() {
+	if d.hurry != nil {
+		d.hurry()
+	}
+}
+
+// stop runs the stop command, ends a start command in the foreground, and
+// believes in nothing before the service is down. When its patience ends it
+// uses force on what is ours, and says how it stands.
+func (d *delegated) stop(patience context.Context) {
+	<-d.begun
+	line := d.v.spec.Delegated.Stop
+	var failed error
+	if line != "" {
+		failed = d.command(patience, keeper.RoleStop, line)
+	}
+	d.endForeground(patience)
+	why := d.untilDown(patience, failed != nil)
+	if why == "" {
+		d.pass(stopping, gone)
+		d.over("stopped")
+		return
+	}
+	d.pass(stopping, going)
+	switch {
+	case failed != nil:
+		why = fmt.Sprintf("%s; %v", why, failed)
+	case line == "":
+		why += "; it has no stop command"
+	}
+	d.tell(StillUp{d.fact(), why})
+}
+
+// endForeground ends a start command that stayed, and only itself.
+func (d *delegated) endForeground(patience context.Context) {
+	if d.child == nil || d.child.hasEnded() {
+		return
+	}
+	d.v.children.signal(d.child, syscall.SIGTERM)
+	select {
+	case <-d.child.done:
+	case <-patience.Done():
+		d.v.children.signal(d.child, syscall.SIGKILL)
+	}
+}
+
+// The steps in which a stopped service is looked at until it is down.
+const (
+	firstLook = 5 * time.Millisecond
+	lastLook  = 250 * time.Millisecond
+)
+
+// untilDown waits until the service is down, and returns why it is not. After a
+// failed stop command it looks once.
+func (d *delegated) untilDown(patience context.Context, once bool) (why string) {
+	for step := firstLook; ; step = min(2*step, lastLook) {
+		why = d.up()
+		if why == "" || once || patience.Err() != nil {
+			return why
+		}
+		select {
+		case <-time.After(step):
+		case <-patience.Done():
+		}
+	}
+}
+
+// up says how it is seen that the service is up, or nothing.
+func (d *delegated) up() string {
+	switch {
+	case d.child != nil && !d.child.hasEnded():
+		return "its start command is still running"
+	case !listens(d.v.spec.Address):
+		return ""
+	case !d.given():
+		return d.v.spec.Address + " is still listened at"
+	case d.passes() == nil:
+		return "its check still passes"
+	}
+	return ""
+}

@@ -1,0 +1,174 @@
+package actors
+
+import (
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// instance is the actor of a service: a machine, and the hands that carry out
+// its effects. After a panic another instance takes over from the legacy.
+type instance struct {
+	*Service
+	machine *Machine
+	timer   *time.Timer
+	told    []Event // what is to be told to the machine in this turn
+}
+
+// Messages to an instance that are no events.
+type (
+	inspect    struct{ reply chan<- Status }
+	gateEmpty  struct{ gate *Gate } // a shut gate was left by its last lease
+	leave      struct{}             // the engine leaves, the service stays
+	unemployed struct{}             // who waits for an answer that nobody wants
+)
+
+func (unemployed) Grant()         {}
+func (unemployed) Refuse(Refusal) {}
+
+// Receive is the one entrance of an instance.
+func (i *instance) Receive(c actor.Context) {
+	defer i.confess()
+	switch m := c.Message().(type) {
+	case *actor.Started:
+		i.begin()
+	case Event:
+		i.turn(m)
+	case gateEmpty:
+		// The gate may have been opened again since, or be that of an earlier
+		// run. What counts is how it is now.
+		if m.gate == i.gate.Load() && m.gate.isDrained() {
+			i.turn(Drained{Fact{m.gate.Run(), time.Now()}})
+		}
+	case inspect:
+		m.reply <- i.inspect()
+	case leave:
+		i.leave()
+	case *actor.Restarting:
+		i.disarm()
+	case *actor.Stopped:
+		i.disarm()
+		i.system.forget(i.Service)
+		close(i.ended)
+	}
+}
+
+// begin takes up what is there: nothing at the first start of an engine, a
+// found process, or what an instance that panicked has left.
+func (i *instance) begin() {
+	l := &i.legacy
+	i.machine = NewMachine(i.spec.limits(i.system.options.MaxPending), l.memory)
+	now := time.Now()
+	if l.conduct == nil && i.spec.Found != nil && len(l.panics) == 0 {
+		l.conduct = i.conductOf(Run(i.spec.Found.Run))
+		l.conduct.found(*i.spec.Found)
+	}
+	if l.conduct != nil {
+		run := l.conduct.Run()
+		pid, launched := l.conduct.process()
+		i.turn(Adopt{run, pid, launched, i.gateState(run), l.conduct.ending(), now})
+	} else if g := i.gate.Load(); g != nil {
+		g.Shut()
+	}
+	if n := len(l.panics); n > 1 && l.panics[n-1].Sub(l.panics[n-2]) < panicWindow {
+		i.turn(Panicked{l.reason, now})
+	}
+	i.remind(now)
+}
+
+// remind tells the machine of those who wait since before a panic.
+func (i *instance) remind(now time.Time) {
+	w := &i.legacy.waiters
+	for _, waiter := range w.all(true) {
+		if i.legacy.memory.Retiring {
+			i.turn(Retire{waiter, now})
+		} else {
+			i.turn(Stop{waiter, i.legacy.memory.Held, now})
+		}
+	}
+	for _, waiter := range w.all(false) {
+		i.turn(Acquire{waiter, now})
+	}
+	if i.legacy.memory.Retiring {
+		i.turn(Retire{unemployed{}, now}) // also if those who wanted it have left
+	}
+}
+
+// turn tells the machine an event, and what the gate answers to its effects.
+func (i *instance) turn(e Event) {
+	i.enter(e)
+	i.told = append(i.told, e)
+	for len(i.told) > 0 {
+		e := i.told[0]
+		i.told = slices.Delete(i.told, 0, 1)
+		effects := i.machine.Step(e)
+		i.legacy.memory = i.machine.Memory
+		for _, effect := range effects {
+			i.carryOut(effect)
+		}
+	}
+	if i.machine.run == 0 {
+		i.legacy.conduct = nil
+	}
+}
+
+// enter keeps the ledger of those who are owed an answer.
+func (i *instance) enter(e Event) {
+	switch e := e.(type) {
+	case Acquire:
+		i.legacy.waiters.add(e.Waiter, false)
+	case Start:
+		i.legacy.waiters.add(e.Waiter, false)
+	case Stop:
+		i.legacy.waiters.add(e.Waiter, true)
+	case Retire:
+		i.legacy.waiters.add(e.Waiter, true)
+	case Cancel:
+		i.legacy.waiters.settle(e.Waiter)
+	}
+}
+
+// inspect is the answer to Inspect.
+func (i *instance) inspect() Status {
+	s := i.machine.status(time.Now())
+	s.Name = i.Name()
+	if g := i.gate.Load(); g != nil {
+		s.Holding, s.Passive = g.Counts()
+		s.LastUse = g.LastUse()
+	}
+	return s
+}
+
+// leave ends the actor and leaves the service as it is.
+func (i *instance) leave() {
+	for _, down := range []bool{true, false} {
+		for _, w := range i.legacy.waiters.all(down) {
+			i.refuse(w, Refusal{Reason: Closing})
+		}
+	}
+	if i.legacy.conduct != nil {
+		i.legacy.conduct.abandon()
+	}
+	i.close()
+}
+
+// confess notes a panic, and lets it go on to the supervisor.
+func (i *instance) confess() {
+	r := recover()
+	if r == nil {
+		return
+	}
+	l := &i.legacy
+	l.reason = fmt.Sprintf("panic: %v", r)
+	l.panics = append(l.panics, time.Now())
+	if len(l.panics) > 2 {
+		l.panics = l.panics[len(l.panics)-2:]
+	}
+	i.system.options.Log.Error("the actor of a service panicked; another takes over",
+		slog.String("service", i.Name()), slog.Any("panic", r), slog.String("stack", string(debug.Stack())))
+	panic(r)
+}

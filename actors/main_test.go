@@ -1,0 +1,310 @@
+package actors
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+)
+
+// The test binary is also the keeper and every service.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case "keeper":
+			os.Exit(keeper.Main(os.Args[2:]))
+		case "service":
+			os.Exit(beService(os.Args[2], os.Args[3:]))
+		}
+	}
+	// A binary with the race detector lingers for a second at its exit, which
+	// here is many exits.
+	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	os.Exit(m.Run())
+}
+
+// self is the argv of the test binary as a service.
+func self(how string, args ...string) []string {
+	executable, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return append([]string{executable, "service", how}, args...)
+}
+
+// beService is what a launched child does.
+func beService(how string, args []string) int {
+	switch how {
+	case "serve": // ADDRESS
+		signal.Reset()
+		return serve(args[0])
+	case "stubborn": // ADDRESS: serves, and ignores SIGTERM
+		signal.Ignore(syscall.SIGTERM)
+		return serve(args[0])
+	case "silent": // never listens
+		fmt.Println("thinking about it")
+		select {}
+	case "crash": // STATUS
+		fmt.Println("cannot find my config")
+		fmt.Println("giving up")
+		status, _ := strconv.Atoi(args[0])
+		return status
+	case "once": // ADDRESS: serves one connection and dies
+		l, err := net.Listen("tcp", args[0])
+		if err != nil {
+			return 1
+		}
+		l.Accept()
+		return 7
+	}
+	return 2
+}
+
+// serve answers every connection with its pid.
+func serve(address string) int {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return 1
+		}
+		fmt.Fprint(conn, os.Getpid())
+		conn.Close()
+	}
+}
+
+// house is a system with a keeper, and a diary of what happens in it.
+type house struct {
+	t      *testing.T
+	dir    string
+	keeper *keeper.Client
+	system *System
+	diary  *diary
+}
+
+// newHouse is closed by the end of the test, which fails if anything runs then.
+func newHouse(t *testing.T) *house {
+	h := &house{t: t, dir: t.TempDir(), diary: newDiary()}
+	h.open()
+	t.Cleanup(h.close)
+	return h
+}
+
+// open is the start of an engine.
+func (h *house) open() {
+	var exits sync.Mutex // the system is made after the keeper is there
+	exits.Lock()
+	client, err := keeper.Open(keeper.Options{
+		Dir: h.dir, Executable: append(self("")[:1], "keeper"),
+		OnExit: func(e keeper.Exit) {
+			exits.Lock()
+			defer exits.Unlock()
+			h.system.Exited(e)
+		},
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.keeper = client
+	h.system = NewSystem(Options{Keeper: client, Traffic: h.diary, Journal: h.diary, LogDir: h.dir})
+	exits.Unlock()
+}
+
+func (h *house) close() {
+	h.system.mu.Lock()
+	var all []*Service
+	for _, v := range h.system.services {
+		all = append(all, v)
+	}
+	h.system.mu.Unlock()
+	for _, v := range all {
+		if err := v.Retire(h.soon()); err != nil {
+			h.t.Errorf("cannot retire %s: %v", v.Name(), err)
+		}
+	}
+	h.system.Close(h.soon())
+	if left, err := h.keeper.List(); err != nil || len(left) > 0 {
+		h.t.Errorf("left behind: %v, %v", left, err)
+	}
+	if err := h.keeper.Shutdown(); err != nil {
+		h.t.Error(err)
+	}
+}
+
+// soon is a deadline for what should take no time at all.
+func (h *house) soon() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	h.t.Cleanup(cancel)
+	return ctx
+}
+
+// spec is a managed service that is not in a hurry.
+func (h *house) spec(address string, argv ...string) Spec {
+	return Spec{
+		Name: "blog", Managed: &Managed{Argv: argv, Dir: h.dir, Env: os.Environ()}, Address: address,
+		Check: probe.Check{Kind: probe.TCP}, StartTimeout: 15 * time.Second, StopTimeout: 15 * time.Second,
+		DrainTimeout: 10 * time.Second,
+	}
+}
+
+// freeAddress is one at which nobody listens.
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// askPid asks a service who it is.
+func askPid(t *testing.T, address string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	text, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// request is a Waiter that keeps its answer.
+type request struct{ answer chan *Refusal }
+
+func newRequest() *request { return &request{make(chan *Refusal, 10)} }
+
+func (r *request) Grant()           { r.answer <- nil }
+func (r *request) Refuse(x Refusal) { r.answer <- &x }
+
+// ask waits for the service like a request and returns the answer; nil is a
+// Grant.
+func (h *house) ask(v *Service) *Refusal {
+	h.t.Helper()
+	r := newRequest()
+	v.Wait(r)
+	return h.answer(r)
+}
+
+func (h *house) answer(r *request) *Refusal {
+	h.t.Helper()
+	select {
+	case refusal := <-r.answer:
+		return refusal
+	case <-h.soon().Done():
+		h.t.Fatal("a request was not answered")
+		return nil
+	}
+}
+
+// wake makes a service ready and takes a lease.
+func (h *house) wake(v *Service) *Gate {
+	h.t.Helper()
+	if refusal := h.ask(v); refusal != nil {
+		h.t.Fatal(refusal)
+	}
+	g := v.Acquire()
+	if g == nil {
+		h.t.Fatal("granted, and the gate is shut")
+	}
+	return g
+}
+
+func (h *house) status(v *Service) Status {
+	h.t.Helper()
+	s, err := v.Status(h.soon())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return s
+}
+
+// diary is a Journal and a Traffic that remember.
+type diary struct {
+	mu      sync.Mutex
+	records []Record
+	cuts    []Run
+	news    chan struct{} // closed and replaced by each entry
+	onEntry func(Record)  // may panic
+}
+
+func newDiary() *diary { return &diary{news: make(chan struct{})} }
+
+func (d *diary) Record(r Record) {
+	d.mu.Lock()
+	d.records = append(d.records, r)
+	close(d.news)
+	d.news = make(chan struct{})
+	onEntry := d.onEntry
+	d.mu.Unlock()
+	if onEntry != nil {
+		onEntry(r)
+	}
+}
+
+func (d *diary) Close(g *Gate, cut bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if cut {
+		d.cuts = append(d.cuts, g.Run())
+	}
+}
+
+// wait returns the first entry of a change to state, from the given one on, and
+// the number of the one after it.
+func (h *house) wait(from int, state State) (Record, int) {
+	h.t.Helper()
+	end := h.soon().Done()
+	for {
+		h.diary.mu.Lock()
+		records, news := slices.Clone(h.diary.records), h.diary.news
+		h.diary.mu.Unlock()
+		for i := from; i < len(records); i++ {
+			if r := records[i]; r.State == state && r.From != state {
+				return r, i + 1
+			}
+		}
+		select {
+		case <-news:
+		case <-end:
+			h.t.Fatalf("the service did not become %v: %+v", state, records)
+		}
+	}
+}
+
+// alive tells whether a process is there that is no zombie.
+func alive(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !containsZombie(string(text))
+}
+
+func containsZombie(stat string) bool {
+	for i := len(stat) - 1; i > 0; i-- {
+		if stat[i] == ')' {
+			return i+2 < len(stat) && stat[i+2] == 'Z'
+		}
+	}
+	return false
+}

@@ -1,0 +1,86 @@
+package actors
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"dynapm/actors/keeper"
+)
+
+// managed carries out a run whose process is ours: the run is over when the
+// process has exited, and the keeper leaves nothing of it behind.
+type managed struct{ common }
+
+func (m *managed) launch() { go m.start() }
+
+// start forks as soon as it is known that the address is free.
+func (m *managed) start() {
+	if reason, held := m.heldBy(); held {
+		m.begin(nil)
+		m.over(reason)
+		return
+	}
+	spec := m.v.spec.Managed
+	ch, err := m.v.children.launch(keeper.Command{
+		Service: m.v.Name(), Run: uint64(m.run), Role: keeper.RoleService, Argv: spec.Argv,
+		Dir: spec.Dir, Env: spec.Env, Output: m.output(), Rotate: true,
+	})
+	m.begin(ch)
+	if err != nil {
+		m.over(err.Error())
+		return
+	}
+	m.tell(Launched{m.fact(), ch.Pid})
+	m.await()
+}
+
+// await reports the exit.
+func (m *managed) await() {
+	<-m.child.done
+	m.over(withTail(exitText(m.child.exit), m.output(), 0))
+}
+
+func (m *managed) found(p keeper.Process) {
+	m.begin(m.v.children.find(p))
+	go m.await()
+}
+
+// verify makes sure that the process is there before it is checked.
+func (m *managed) verify(until time.Time) {
+	m.watch(until, func() bool {
+		<-m.begun
+		if m.child == nil || m.child.hasEnded() {
+			m.over("it is no longer running")
+			return false
+		}
+		if errors.Is(m.v.children.signal(m.child, 0), keeper.ErrEnded) {
+			m.v.children.lost(m.child)
+			return false
+		}
+		return true
+	})
+}
+
+func (m *managed) term() {
+	m.toEnd()
+	m.signal(cmp.Or(m.v.spec.Managed.StopSignal, syscall.SIGTERM))
+}
+
+func (m *managed) kill() { m.signal(syscall.SIGKILL) }
+
+// signal needs no answer: the exit is one. Only if it could not be sent the
+// machine is told.
+func (m *managed) signal(s syscall.Signal) {
+	go func() {
+		<-m.begun
+		if m.child == nil {
+			return
+		}
+		if err := m.v.children.signal(m.child, s); err != nil && !errors.Is(err, keeper.ErrEnded) {
+			m.tell(StillUp{m.fact(), fmt.Sprintf("cannot send it %s: %v", signalName(s), err)})
+		}
+	}()
+}

@@ -1,0 +1,152 @@
+package actors
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Service is the hold of others on a service: its gate, and its actor. All
+// methods may be called from any goroutine.
+type Service struct {
+	gate   atomic.Pointer[Gate] // of the present run, or of the last
+	spec   Spec
+	system *System
+	pid    *actor.PID
+
+	door   sync.RWMutex // held for writing when the actor is about to end
+	closed bool
+	ended  chan struct{} // closed when the actor has ended
+
+	children *children
+	legacy   legacy // touched by the actor alone
+}
+
+// legacy is what one instance of the actor leaves to the next after a panic.
+type legacy struct {
+	memory  Memory
+	waiters ledger
+	conduct conduct // of the present run; nil: none
+	panics  []time.Time
+	reason  string // of the last panic
+}
+
+// Name is the name of the service.
+func (v *Service) Name() string { return v.spec.Name }
+
+// Acquire takes a lease on the present run, to be given back by Release of the
+// gate it returns. It is nil if the service must be waited for. This is the
+// path of every request: one load and one compare-and-swap.
+func (v *Service) Acquire() *Gate {
+	if g := v.gate.Load(); g != nil && g.Acquire() {
+		return g
+	}
+	return nil
+}
+
+// Wait asks that the service be up for a request. One answer follows, from any
+// goroutine or from within the call, unless Cancel comes first.
+func (v *Service) Wait(w Waiter) {
+	if !v.tell(Acquire{w, time.Now()}) {
+		w.Refuse(Refusal{Reason: Closing})
+	}
+}
+
+// Cancel tells that whoever waits has left. A late answer is possible.
+func (v *Service) Cancel(w Waiter) { v.tell(Cancel{w, time.Now()}) }
+
+// Start makes the service be up, although it is held, and returns when it is
+// ready. The error is a *Refusal, such as ErrAlreadyUp, or that of ctx; the
+// start goes on if ctx ends.
+func (v *Service) Start(ctx context.Context) error {
+	c := newCaller()
+	return v.call(ctx, c, Start{c, time.Now()})
+}
+
+// Stop makes the service be down and returns when it is. With hold it stays down
+// although requests arrive, until Start. The error is a *Refusal, such as
+// ErrNotUp, or that of ctx; the stop goes on if ctx ends.
+func (v *Service) Stop(ctx context.Context, hold bool) error {
+	c := newCaller()
+	return v.call(ctx, c, Stop{c, hold, time.Now()})
+}
+
+// Retire makes the service be down for good, from any state, and returns when it
+// is and the actor has ended. The error is a *Refusal if it cannot be stopped
+// (it is tried again, and the actor stays), or that of ctx.
+func (v *Service) Retire(ctx context.Context) error {
+	c := newCaller()
+	if err := v.call(ctx, c, Retire{c, time.Now()}); err != nil {
+		return err
+	}
+	select {
+	case <-v.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Status asks the actor what the service is doing. The error is ErrClosing, or
+// that of ctx.
+func (v *Service) Status(ctx context.Context) (Status, error) {
+	reply := make(chan Status, 1)
+	if !v.tell(inspect{reply}) {
+		return Status{}, ErrClosing
+	}
+	select {
+	case s := <-reply:
+		return s, nil
+	case <-v.ended:
+		return Status{}, ErrClosing
+	case <-ctx.Done():
+		return Status{}, ctx.Err()
+	}
+}
+
+// call sends an order and waits for its answer.
+func (v *Service) call(ctx context.Context, c *caller, order Event) error {
+	if !v.tell(order) {
+		return ErrClosing
+	}
+	select {
+	case err := <-c.answer:
+		return err
+	case <-ctx.Done():
+		v.tell(Cancel{c, time.Now()})
+		return ctx.Err()
+	}
+}
+
+// caller is the Waiter of an order.
+type caller struct{ answer chan error }
+
+func newCaller() *caller { return &caller{make(chan error, 1)} }
+
+func (c *caller) Grant()           { c.answer <- nil }
+func (c *caller) Refuse(r Refusal) { c.answer <- &r }
+
+// tell puts a message into the actor's mailbox. It is false if the actor has
+// ended or is about to: a message to it would be lost without a word.
+func (v *Service) tell(message any) bool {
+	v.door.RLock()
+	defer v.door.RUnlock()
+	if v.closed {
+		return false
+	}
+	v.system.actors.Root.Send(v.pid, message)
+	return true
+}
+
+// close lets no more messages in: what was told before is handled first.
+func (v *Service) close() {
+	v.door.Lock()
+	defer v.door.Unlock()
+	if !v.closed {
+		v.closed = true
+		v.system.actors.Root.Poison(v.pid)
+	}
+}

@@ -1,0 +1,58 @@
+package actors
+
+import (
+	"syscall"
+	"time"
+
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+)
+
+// Spec is what a service is. Exactly one of Managed and Delegated is given.
+type Spec struct {
+	Name      string
+	Managed   *Managed
+	Delegated *Delegated
+	// Address is where it will listen: "host:port" or "unix:/path". Of
+	// "localhost" both loopback addresses are tried, and the one that answers
+	// becomes the address of the gate.
+	Address string
+	Check   probe.Check // says when it is ready
+
+	IdleTimeout  time.Duration // 0: never
+	StartTimeout time.Duration
+	StopTimeout  time.Duration
+	DrainTimeout time.Duration
+
+	// Found is the process of this service that the keeper listed, left by an
+	// earlier engine. It is verified in place of a launch.
+	Found *keeper.Process
+}
+
+// Managed is a service whose process is ours.
+type Managed struct {
+	Argv       []string
+	Dir        string
+	Env        []string       // complete, K=V
+	StopSignal syscall.Signal // 0: SIGTERM
+}
+
+// Delegated is a service that commands of the user start and stop, each run by
+// /bin/sh -c.
+type Delegated struct {
+	Start string // may return, or stay and be the process
+	Stop  string // may be empty if Start stays
+	Check string // may be empty: succeeds while the service is up
+	Dir   string
+	Env   []string // complete, K=V
+}
+
+func (s *Spec) limits(maxPending int) Limits {
+	return Limits{
+		IdleTimeout:  s.IdleTimeout,
+		StartTimeout: s.StartTimeout,
+		DrainTimeout: s.DrainTimeout,
+		StopTimeout:  s.StopTimeout,
+		MaxPending:   maxPending,
+	}
+}

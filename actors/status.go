@@ -1,0 +1,41 @@
+package actors
+
+import "time"
+
+// Status is what a service is doing now.
+type Status struct {
+	Name       string
+	State      State
+	Held       bool // stays down although requests arrive
+	Run        Run  // the present one; 0: none
+	Pid        int  // 0: none of ours
+	Address    string
+	Since      time.Time // of the state
+	ReadySince time.Time // zero: not ready in this run
+	LastUse    time.Time // zero: not used since the engine started
+	RetryAt    time.Time // end of a backoff; zero: none
+	Reason     string    // of the state
+	Holding    int       // leases that hold it up
+	Passive    int       // leases that do not
+	Waiting    int       // requests and orders that wait for it to be up
+
+	StartCount  int           // launches
+	TotalUptime time.Duration // ready, with the present run
+	LastStart   StartClock
+}
+
+// status is what the machine knows of a Status; the rest is the gate's.
+func (m *Machine) status(now time.Time) Status {
+	s := Status{
+		State: m.state, Held: m.Held, Run: m.run, Pid: m.pid, Address: m.address,
+		Since: m.since, ReadySince: m.readySince, Reason: m.reason, Waiting: len(m.waiting),
+		StartCount: m.StartCount, TotalUptime: m.TotalUptime, LastStart: m.LastStart,
+	}
+	if m.state == StateFailed && m.retryAt.After(now) {
+		s.RetryAt = m.retryAt
+	}
+	if !m.readySince.IsZero() {
+		s.TotalUptime += now.Sub(m.readySince)
+	}
+	return s
+}

@@ -1,0 +1,69 @@
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+const (
+	// panicWindow: of two panics of one actor within it, the second fails its
+	// service.
+	panicWindow = 10 * time.Second
+	// panicRest is how long an actor rests that panicked even while its service
+	// was being failed.
+	panicRest = time.Second
+)
+
+// birth asks the supervisor for the actor of a service.
+type birth struct {
+	service *Service
+	born    chan<- struct{}
+}
+
+// supervise is the supervisor: the parent of all services, so that they are
+// under our strategy and not under that of the root, which gives up a child
+// after ten restarts.
+func (s *System) supervise(c actor.Context) {
+	m, ok := c.Message().(birth)
+	if !ok {
+		return
+	}
+	v := m.service
+	id := s.actors.ProcessRegistry.NextId()
+	v.pid = s.actors.NewLocalPID(c.Self().Id + "/" + id) // before its instance begins
+	props := actor.PropsFromProducer(func() actor.Actor { return &instance{Service: v} })
+	if _, err := c.SpawnNamed(props, id); err != nil {
+		panic(err) // NextId is unique
+	}
+	close(m.born)
+}
+
+// restarts is our strategy: always another instance, whatever happened. What a
+// repeated panic means is for the next instance to say.
+type restarts struct{}
+
+func (restarts) HandleFailure(_ *actor.ActorSystem, s actor.Supervisor, child *actor.PID,
+	stats *actor.RestartStatistics, _, _ any) {
+	recent := stats.NumberOfFailures(panicWindow)
+	if recent == 0 {
+		stats.Reset()
+	}
+	stats.Fail()
+	if recent >= 2 {
+		time.AfterFunc(panicRest, func() { s.RestartChildren(child) })
+		return
+	}
+	s.RestartChildren(child)
+}
+
+// faultsOnly is the logger of protoactor, which has a lot to say.
+type faultsOnly struct{ slog.Handler }
+
+func (h faultsOnly) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelError && h.Handler.Enabled(ctx, l)
+}
+func (h faultsOnly) WithAttrs(a []slog.Attr) slog.Handler { return faultsOnly{h.Handler.WithAttrs(a)} }
+func (h faultsOnly) WithGroup(g string) slog.Handler      { return faultsOnly{h.Handler.WithGroup(g)} }

@@ -1,0 +1,133 @@
+// Package actors decides when a service runs, and runs it: one actor per
+// service.
+//
+// The brain is the Machine (machine.go; what it does in each state is in
+// starting.go, ready.go, stopping.go and failing.go): a plain value that is told
+// events and returns effects. testdata/transitions.txt is its specification. An
+// instance (instance.go, carryout.go) is the actor around it. A conduct
+// (managed.go, delegated.go) does the slow work of one run and reports facts.
+// Requests do not go through any of it: they meet the run at its Gate.
+package actors
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"syscall"
+
+	"dynapm/actors/keeper"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// Keeper owns the processes; *keeper.Client is one.
+type Keeper interface {
+	Launch(keeper.Command) (keeper.Process, error)
+	Signal(keeper.Process, syscall.Signal) error
+}
+
+// Traffic carries the requests.
+type Traffic interface {
+	// Close ends the pooled connections to the run of g; with cut also those in
+	// use. It must not block.
+	Close(g *Gate, cut bool)
+}
+
+// Journal is told each change of state, with its reason. It must not block.
+type Journal interface{ Record(Record) }
+
+// Options are what a System needs. All are required but where a default is
+// named.
+type Options struct {
+	Keeper  Keeper
+	Traffic Traffic
+	Journal Journal
+	Log     *slog.Logger // for faults of our own; nil: none
+	LogDir  string       // the output of a service goes to LogDir/NAME.log
+	// MaxPending bounds the requests that wait for one service; 0: 1024.
+	MaxPending int
+}
+
+// System holds the actors of all services.
+type System struct {
+	options    Options
+	actors     *actor.ActorSystem
+	supervisor *actor.PID
+
+	mu       sync.Mutex
+	services map[string]*Service
+	lastRuns map[string]Run // of services that have ended
+}
+
+// NewSystem makes a system without services. It is given up by Close.
+func NewSystem(o Options) *System {
+	if o.MaxPending == 0 {
+		o.MaxPending = 1024
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &System{options: o, services: map[string]*Service{}, lastRuns: map[string]Run{}}
+	s.actors = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
+		return slog.New(faultsOnly{o.Log.Handler()})
+	}))
+	s.supervisor = s.actors.Root.Spawn(actor.PropsFromFunc(s.supervise, actor.WithSupervisor(restarts{})))
+	return s
+}
+
+// Spawn adds a service. A name may be used again once the service that had it
+// was retired.
+func (s *System) Spawn(spec Spec) *Service {
+	v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
+	s.mu.Lock()
+	v.legacy.memory.LastRun = s.lastRuns[spec.Name]
+	s.services[spec.Name] = v
+	s.mu.Unlock()
+	born := make(chan struct{})
+	s.actors.Root.Send(s.supervisor, birth{v, born})
+	<-born
+	return v
+}
+
+// Exited takes the exit of a process, for the service it belongs to. It is to be
+// the keeper's OnExit.
+func (s *System) Exited(e keeper.Exit) {
+	s.mu.Lock()
+	v := s.services[e.Service]
+	s.mu.Unlock()
+	if v != nil {
+		v.children.exited(e)
+	}
+}
+
+// Close ends the actors and refuses those who wait. The services stay as they
+// are. It returns when the actors have ended, or ctx.
+func (s *System) Close(ctx context.Context) {
+	s.mu.Lock()
+	all := make([]*Service, 0, len(s.services))
+	for _, v := range s.services {
+		all = append(all, v)
+	}
+	s.mu.Unlock()
+	for _, v := range all {
+		v.tell(leave{})
+	}
+	for _, v := range all {
+		select {
+		case <-v.ended:
+		case <-ctx.Done():
+		}
+	}
+	s.actors.Root.Stop(s.supervisor)
+	s.actors.Shutdown()
+}
+
+// forget is called by the actor of v when it ends.
+func (s *System) forget(v *Service) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lastRuns[v.Name()] = max(s.lastRuns[v.Name()], v.legacy.memory.LastRun)
+	if s.services[v.Name()] == v {
+		delete(s.services, v.Name())
+	}
+}
