@@ -42,6 +42,9 @@ func parseYAML(b *builder, src []byte) *node {
 		}
 		root = f.value(doc.Body, "")
 	}
+	if f.aliased > maxNodes {
+		return nil // not worth going through
+	}
 	return root
 }
 
