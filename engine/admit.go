@@ -1,0 +1,58 @@
+package engine
+
+import (
+	"time"
+
+	"dynapm/actors"
+	"dynapm/netio"
+)
+
+// waiter is a request that waits, as the actor sees it.
+type waiter struct{ parked *netio.Waiter }
+
+func (w waiter) Grant() { w.parked.Grant() }
+
+func (w waiter) Refuse(r actors.Refusal) { w.parked.Refuse(answer(r)) }
+
+// Wait asks the actor to make the service ready. A service that is only proxied cannot be waited for: its target has a
+// name that nobody could resolve yet.
+func (r *route) Wait(w *netio.Waiter) {
+	if r.actor == nil {
+		w.Refuse(netio.Answer{Status: 502, Body: "The service cannot be reached.\n"})
+		return
+	}
+	r.actor.Wait(waiter{w})
+}
+
+// Cancel tells the actor that the client has left.
+func (r *route) Cancel(w *netio.Waiter) {
+	if r.actor != nil {
+		r.actor.Cancel(waiter{w})
+	}
+}
+
+// Served tells a wake, once for each run: the first of those who waited has the first byte of its reply.
+func (r *route) Served(w *netio.Waiter, t netio.Timing) {
+	run := uint64(r.last.Load().gate.Run())
+	if told := r.woke.Load(); told < run && r.woke.CompareAndSwap(told, run) {
+		r.journal.wake(r.service, t)
+	}
+}
+
+// answer is what a client is told of a refusal: what it may do, nothing of what is inside.
+func answer(r actors.Refusal) netio.Answer {
+	switch r.Reason {
+	case actors.StartTimeout:
+		return netio.Answer{Status: 504, Body: "The service did not become ready in time.\n"}
+	case actors.Backoff:
+		return netio.Answer{Status: 503, RetryAfter: max(r.RetryAfter, time.Second),
+			Body: "The service failed to start and is tried again later.\n"}
+	case actors.Held, actors.Interrupted:
+		return netio.Answer{Status: 503, Body: "The service is stopped.\n"}
+	case actors.Overloaded:
+		return netio.Answer{Status: 503, RetryAfter: time.Second, Body: "Too many requests wait for the service.\n"}
+	case actors.Closing:
+		return netio.Answer{Status: 503, RetryAfter: time.Second, Body: "The gateway is going down.\n"}
+	}
+	return netio.Answer{Status: 502, Body: "The service failed to start.\n"}
+}

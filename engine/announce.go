@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"text/tabwriter"
+
+	"dynapm/netio"
+)
+
+// announce says what the engine listens on and which services it knows: a table on a terminal, a log line otherwise.
+func (e *Engine) announce(listeners []*netio.Listener, adminListener net.Listener) {
+	listen := make([]string, len(listeners))
+	for i, l := range listeners {
+		listen[i] = l.Addr().String()
+	}
+	api := "off"
+	if adminListener != nil {
+		api = "http://" + adminListener.Addr().String()
+	}
+	if !onTerminal() {
+		e.log.Info("listening", "addresses", listen, "admin", api, "services", len(e.services), "pid", os.Getpid())
+		return
+	}
+	fmt.Fprintf(os.Stderr, "\nDynaPM listens on %s, admin API %s\n\n", strings.Join(listen, ", "), api)
+	t := tabwriter.NewWriter(os.Stderr, 0, 0, 2, ' ', 0)
+	_, port, _ := net.SplitHostPort(listen[0])
+	for _, s := range e.services {
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", s.Name, strings.Join(s.links(port), " "), s.habit())
+	}
+	t.Flush()
+	fmt.Fprintln(os.Stderr)
+}
+
+// links are the service's routes as one can open them, where one can.
+func (s *service) links(port string) []string {
+	var links []string
+	for _, r := range s.Routes {
+		way := describe(r)
+		switch {
+		case strings.HasPrefix(way, ":"):
+			way = "http://127.0.0.1" + way + "/"
+		case !strings.HasPrefix(way, "*"):
+			host := r.Host
+			if strings.Contains(host, ":") {
+				host = "[" + host + "]"
+			}
+			way = "http://" + net.JoinHostPort(strings.Trim(host, "[]"), port) + r.Path
+			if r.Path == "" {
+				way += "/"
+			}
+		}
+		links = append(links, way)
+	}
+	return links
+}
+
+// habit says in a few words what becomes of the service.
+func (s *service) habit() string {
+	switch {
+	case s.ProxyOnly:
+		return "proxied to " + s.baseURL()
+	case s.IdleTimeout == 0:
+		return "started on demand, never stopped for idleness"
+	}
+	return "sleeps after " + s.IdleTimeout.String() + " without a request"
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"dynapm/engine"
+	"dynapm/engine/config"
+)
+
+// configFlag adds -config to the flags of a verb.
+func configFlag(flags *flag.FlagSet) *string {
+	return flags.String("config", "", "the config `FILE` (default: $DYNAPM_CONFIG, or the one in the current folder)")
+}
+
+// load finds and reads the config. Its faults are printed here, one a line, as they stand.
+func load(flagged string) (*config.Config, error) {
+	path, err := config.Find(flagged)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(path)
+	var faults config.Faults
+	if errors.As(err, &faults) {
+		fmt.Fprintln(os.Stderr, faults)
+		return nil, exitStatus(exitFailed)
+	}
+	return cfg, err
+}
+
+func runEngine(args []string) error {
+	flags := flag.NewFlagSet("engine", flag.ContinueOnError)
+	file := configFlag(flags)
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := load(*file)
+	if err != nil {
+		return err
+	}
+	e, err := engine.Start(cfg)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	go func() {
+		// SIGINT takes the services along, as whoever presses Ctrl-C expects; the others leave them up.
+		e.Leave(<-signals == syscall.SIGINT)
+		<-signals
+		os.Exit(exitFailed)
+	}()
+	return e.Wait()
+}
+
+func runCheck(args []string) error {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	file := configFlag(flags)
+	if _, err := parse(flags, args, 0, 0); err != nil {
+		return err
+	}
+	cfg, err := load(*file)
+	if err != nil {
+		return err
+	}
+	for _, note := range cfg.Notes {
+		fmt.Println(note)
+	}
+	plural := "s"
+	if len(cfg.Services) == 1 {
+		plural = ""
+	}
+	fmt.Printf("%s: good, %d service%s\n", cfg.File, len(cfg.Services), plural)
+	return nil
+}

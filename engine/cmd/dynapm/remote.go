@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"time"
+
+	"dynapm/engine"
+	"dynapm/engine/admin"
+	"dynapm/engine/config"
+)
+
+// remote is a verb that talks to a running engine.
+type remote struct {
+	flags  *flag.FlagSet
+	file   *string
+	url    *string
+	client admin.Client
+	names  []string
+}
+
+func newRemote(name string) *remote {
+	r := &remote{flags: flag.NewFlagSet(name, flag.ContinueOnError)}
+	r.file = configFlag(r.flags)
+	r.url = r.flags.String("admin", "", "the `URL` of the engine's admin API, in place of the config's; the token is taken from $DYNAPM_TOKEN")
+	return r
+}
+
+// connect reads the command line and finds the engine.
+func (r *remote) connect(args []string, least, most int) error {
+	var err error
+	if r.names, err = parse(r.flags, args, least, most); err != nil {
+		return err
+	}
+	if *r.url != "" {
+		r.client = admin.Client{Base: *r.url, Token: os.Getenv("DYNAPM_TOKEN")}
+		return nil
+	}
+	cfg, err := load(*r.file)
+	if err != nil {
+		return err
+	}
+	if !cfg.AdminAPI.Enabled {
+		return fmt.Errorf("%s switches the admin API off (adminApi.enabled), and this command needs it", cfg.File)
+	}
+	r.client = admin.Client{Base: "http://" + reachable(cfg.AdminAPI.Listen), Token: cfg.AdminAPI.AuthToken}
+	return nil
+}
+
+// reachable turns an address to listen on into one to connect to.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// explain adds what to do next to an engine that does not answer.
+func explain(err error) error {
+	if errors.Is(err, admin.ErrNoEngine) {
+		return fmt.Errorf("%w; start one with: dynapm engine -config FILE", err)
+	}
+	return err
+}
+
+func interruptible() (context.Context, context.CancelFunc) {
+	return signal.NotifyContext(context.Background(), os.Interrupt)
+}
+
+func runStart(args []string) error {
+	r := newRemote("start")
+	if err := r.connect(args, 1, 1); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	began := time.Now()
+	if err := r.client.Start(ctx, r.names[0]); err != nil {
+		return explain(err)
+	}
+	fmt.Printf("%s is ready after %s\n", r.names[0], round(time.Since(began)))
+	return nil
+}
+
+func runStop(args []string) error {
+	r := newRemote("stop")
+	hold := r.flags.Bool("hold", false, "keep it down although requests arrive, until `dynapm start`")
+	if err := r.connect(args, 1, 1); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	if err := r.client.Stop(ctx, r.names[0], *hold); err != nil {
+		return explain(err)
+	}
+	if *hold {
+		fmt.Printf("%s is stopped and held down until: dynapm start %[1]s\n", r.names[0])
+	} else {
+		fmt.Printf("%s is stopped; the next request starts it\n", r.names[0])
+	}
+	return nil
+}
+
+func runRestart(args []string) error {
+	r := newRemote("restart")
+	if err := r.connect(args, 1, 1); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	if err := r.client.Stop(ctx, r.names[0], false); err != nil && !errors.Is(err, admin.ErrNotUp) {
+		return explain(err)
+	}
+	// A request that waited may have started it first, which is as good.
+	if err := r.client.Start(ctx, r.names[0]); err != nil && !errors.Is(err, admin.ErrAlreadyUp) {
+		return explain(err)
+	}
+	fmt.Printf("%s is restarted\n", r.names[0])
+	return nil
+}
+
+func runDown(args []string) error {
+	r := newRemote("down")
+	if err := r.connect(args, 0, 0); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	if err := r.client.Down(ctx); err != nil {
+		return explain(err)
+	}
+	fmt.Println("all services are stopped, the engine has left")
+	return nil
+}
+
+func runLogs(args []string) error {
+	flags := flag.NewFlagSet("logs", flag.ContinueOnError)
+	file := configFlag(flags)
+	names, err := parse(flags, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	cfg, err := load(*file)
+	if err != nil {
+		return err
+	}
+	if !known(cfg, names[0]) {
+		return fmt.Errorf("%s has no service %q", cfg.File, names[0])
+	}
+	f, err := os.Open(engine.LogFile(cfg, names[0]))
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s has not printed anything yet: it was never started", names[0])
+	} else if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(os.Stdout, f)
+	return err
+}
+
+func known(cfg *config.Config, name string) bool {
+	for i := range cfg.Services {
+		if cfg.Services[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func runStatus(args []string) error {
+	r := newRemote("status")
+	asJSON := r.flags.Bool("json", false, "print JSON, as the admin API gives it")
+	if err := r.connect(args, 0, 1); err != nil {
+		return err
+	}
+	ctx, cancel := interruptible()
+	defer cancel()
+	if len(r.names) == 1 {
+		detail, err := r.client.Inspect(ctx, r.names[0])
+		if err != nil {
+			return explain(err)
+		}
+		if *asJSON {
+			return printJSON(detail)
+		}
+		printDetail(os.Stdout, detail, time.Now())
+		return nil
+	}
+	services, err := r.client.List(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	if *asJSON {
+		return printJSON(services)
+	}
+	printTable(os.Stdout, services, time.Now())
+	return nil
+}

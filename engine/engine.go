@@ -1,0 +1,234 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"dynapm/actors"
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+	"dynapm/engine/admin"
+	"dynapm/engine/config"
+	"dynapm/netio"
+)
+
+// Engine is a running gateway.
+type Engine struct {
+	cfg      *config.Config
+	log      *slog.Logger
+	journal  *journal
+	traffic  *traffic
+	keeper   *keeper.Client
+	system   *actors.System
+	server   *netio.Server
+	admin    *http.Server
+	services []*service
+	byName   map[string]*service
+	stop     context.CancelFunc // of what runs beside: the watcher of names
+
+	leave        chan bool // true: take the services along
+	leaving      sync.Once
+	servicesDown chan struct{}
+	downError    error // set before servicesDown is closed
+	ended        chan error
+}
+
+// Start brings a gateway up and returns once it serves. Sockets come first, so that a port in use stops everything
+// before anything has been started; the keeper comes before the first client is accepted, since a process that forks
+// while it serves gives its clients' connections to its children.
+func Start(cfg *config.Config) (*Engine, error) {
+	e := &Engine{
+		cfg:          cfg,
+		log:          newLog(),
+		traffic:      &traffic{backends: map[*actors.Gate][]*netio.Backend{}},
+		byName:       map[string]*service{},
+		leave:        make(chan bool, 1),
+		servicesDown: make(chan struct{}),
+		ended:        make(chan error, 1),
+	}
+	e.journal = newJournal(e.log)
+	for _, note := range cfg.Notes {
+		e.log.Warn(note.String())
+	}
+	table, addresses, targets, err := e.plan()
+	if err != nil {
+		return nil, err
+	}
+	listeners, err := listenAll(addresses)
+	if err != nil {
+		return nil, err
+	}
+	adminListener, err := e.listenAdmin()
+	if err != nil {
+		closeAll(listeners)
+		return nil, err
+	}
+	if err := e.wakeActors(); err != nil {
+		closeAll(listeners)
+		if adminListener != nil {
+			adminListener.Close()
+		}
+		return nil, err
+	}
+	if err := e.serve(table, listeners, adminListener); err != nil {
+		return nil, err
+	}
+	var ctx context.Context
+	ctx, e.stop = context.WithCancel(context.Background())
+	if len(targets) > 0 {
+		go watch(ctx, targets, e.log)
+	}
+	e.announce(listeners, adminListener)
+	go func() { e.ended <- e.run() }()
+	return e, nil
+}
+
+// LogFile is where the output of a service is kept.
+func LogFile(cfg *config.Config, service string) string {
+	return filepath.Join(logDir(cfg), service+".log")
+}
+
+func logDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "logs") }
+
+func listenAll(addresses []string) ([]*netio.Listener, error) {
+	var listeners []*netio.Listener
+	for _, address := range addresses {
+		l, err := netio.Listen(address)
+		if err != nil {
+			closeAll(listeners)
+			return nil, listenError(address, err)
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+func closeAll(listeners []*netio.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}
+
+// listenError names who has the address.
+func listenError(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if holder, ok := probe.Holder(address); ok {
+			return fmt.Errorf("cannot listen on %s: it is in use by %s; stop that, or change the address in the config", address, holder)
+		}
+	}
+	return fmt.Errorf("cannot listen on %s: %w", address, err)
+}
+
+func (e *Engine) listenAdmin() (net.Listener, error) {
+	if !e.cfg.AdminAPI.Enabled {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", e.cfg.AdminAPI.Listen)
+	if err != nil {
+		return nil, listenError(e.cfg.AdminAPI.Listen, err)
+	}
+	return l, nil
+}
+
+// wakeActors opens the keeper and gives each service its actor.
+func (e *Engine) wakeActors() error {
+	if err := os.MkdirAll(logDir(e.cfg), 0o700); err != nil {
+		return fmt.Errorf("cannot keep state: %w; change stateDir in the config", err)
+	}
+	// Exits that happened while no engine was there come in before the actors are.
+	var woken sync.WaitGroup
+	woken.Add(1)
+	defer woken.Done()
+	if err := e.openKeeper(func(exit keeper.Exit) { woken.Wait(); e.system.Exited(exit) }); err != nil {
+		return err
+	}
+	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e.journal, Log: e.log,
+		LogDir: logDir(e.cfg)})
+	found, err := e.found()
+	if err != nil {
+		return err
+	}
+	for _, s := range e.services {
+		if !s.ProxyOnly {
+			s.actor = e.system.Spawn(s.spec(found[s.Name]))
+		}
+	}
+	return nil
+}
+
+func (e *Engine) openKeeper(onExit func(keeper.Exit)) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find the program's own file to start the keeper: %w", err)
+	}
+	e.keeper, err = keeper.Open(keeper.Options{Dir: e.cfg.StateDir, Executable: []string{executable, "keeper"},
+		OnExit: onExit, Log: e.log})
+	return err
+}
+
+// found gives, by service, the process that an earlier engine has left with the keeper. What belongs to no service of
+// the config any more is ended.
+func (e *Engine) found() (map[string]*keeper.Process, error) {
+	list, err := e.keeper.List()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]*keeper.Process{}
+	for _, p := range list {
+		s := e.byName[p.Service]
+		switch {
+		case s != nil && (s.Run != nil && p.Role == keeper.RoleService || s.Commands != nil && p.Role == keeper.RoleStart):
+			found[p.Service] = &p
+		case p.Role == keeper.RoleService:
+			e.log.Warn("ending a process whose service is gone from the config", "service", p.Service, "pid", p.Pid)
+			if err := e.keeper.Signal(p, syscall.SIGKILL); err != nil && !errors.Is(err, keeper.ErrEnded) {
+				return nil, fmt.Errorf("cannot end the process of %s, which is gone from the config: %w", p.Service, err)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener net.Listener) error {
+	var err error
+	e.server, err = netio.Serve(netio.Options{
+		Listeners: listeners,
+		Admission: table,
+		Timeouts: netio.Timeouts{Head: e.cfg.HeadTimeout, KeepAlive: e.cfg.KeepAliveTimeout,
+			Connect: e.cfg.ConnectTimeout, Write: e.cfg.WriteTimeout},
+		TrustedProxies: e.cfg.TrustedProxies,
+		RequestLog:     e.journal.requestLog(e.cfg.Logging.EnableRequestLog),
+		Log:            e.log,
+	})
+	if err != nil {
+		return err
+	}
+	e.traffic.serve(e.server)
+	if adminListener == nil {
+		return nil
+	}
+	host, _, _ := net.SplitHostPort(e.cfg.AdminAPI.Listen)
+	e.admin = &http.Server{
+		Handler: admin.Handler(control{e}, admin.Options{Host: host, AuthToken: e.cfg.AdminAPI.AuthToken,
+			AllowedIPs: e.cfg.AdminAPI.AllowedIPs}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
+	}
+	go func() {
+		if err := e.admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
+			e.log.Error("the admin API ended", "error", err)
+		}
+	}()
+	return nil
+}

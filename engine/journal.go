@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dynapm/actors"
+	"dynapm/engine/admin"
+	"dynapm/netio"
+)
+
+// journal tells what happens: one log line per event, and the changes of state to whoever subscribed. Actors and
+// splicers must not wait for a terminal that somebody has paused, so one goroutine writes; when it is far behind,
+// lines are dropped and counted. It is actors' Journal.
+type journal struct {
+	log    *slog.Logger
+	lines  chan func()
+	lost   atomic.Int64
+	closed chan struct{}
+	clocks map[string]actors.StartClock // of the last start; the writing goroutine's
+
+	mu          sync.Mutex
+	subscribers map[chan admin.Event]struct{}
+}
+
+func newJournal(log *slog.Logger) *journal {
+	j := &journal{
+		log:         log,
+		lines:       make(chan func(), 4096),
+		closed:      make(chan struct{}),
+		clocks:      map[string]actors.StartClock{},
+		subscribers: map[chan admin.Event]struct{}{},
+	}
+	go j.write()
+	return j
+}
+
+func (j *journal) write() {
+	defer close(j.closed)
+	for line := range j.lines {
+		if line == nil {
+			return
+		}
+		line()
+		if n := j.lost.Swap(0); n > 0 {
+			j.log.Warn("log lines were dropped: standard error is too slow", "lines", n)
+		}
+	}
+}
+
+func (j *journal) enqueue(line func()) {
+	select {
+	case j.lines <- line:
+	default:
+		j.lost.Add(1)
+	}
+}
+
+// close writes what is still to be written.
+func (j *journal) close() {
+	j.lines <- nil
+	<-j.closed
+}
+
+// Record tells a change of state.
+func (j *journal) Record(r actors.Record) {
+	j.enqueue(func() { j.state(r) })
+	event := admin.Event{Service: r.Service, Status: word(r.State), State: r.State.String(), Reason: r.Reason, At: r.At}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for events := range j.subscribers {
+		select {
+		case events <- event:
+		default:
+		}
+	}
+}
+
+func (j *journal) state(r actors.Record) {
+	args := []any{"service", r.Service, "run", uint64(r.Run)}
+	if r.Pid != 0 {
+		args = append(args, "pid", r.Pid)
+	}
+	if r.State == actors.StateReady {
+		j.clocks[r.Service] = r.Clock
+		args = append(args, steps(r.Clock.Accepted, r.Clock)...)
+	}
+	if r.Reason != "" {
+		args = append(args, "reason", r.Reason)
+	}
+	level := slog.LevelInfo
+	if r.State == actors.StateFailed {
+		level = slog.LevelError
+	}
+	j.log.Log(context.Background(), level, r.State.String(), args...)
+}
+
+// wake tells how long the first of those who waited has waited, and for what.
+func (j *journal) wake(s *service, t netio.Timing) {
+	j.enqueue(func() {
+		args := append([]any{"service", s.Name}, steps(t.Accepted, j.clocks[s.Name])...)
+		j.log.Info("woke", append(args, "firstByte", brief(t.FirstByte.Sub(t.Accepted)))...)
+	})
+}
+
+// steps are those of a start, as time since it was asked for.
+func steps(asked time.Time, c actors.StartClock) []any {
+	var args []any
+	for _, step := range []struct {
+		name string
+		at   time.Time
+	}{{"launched", c.Launched}, {"listening", c.Listening}} {
+		if !step.at.IsZero() && !asked.IsZero() {
+			args = append(args, step.name, brief(step.at.Sub(asked)))
+		}
+	}
+	return args
+}
+
+// requestLog is nil where the request log is off.
+func (j *journal) requestLog(on bool) func(*netio.Entry) {
+	if !on {
+		return nil
+	}
+	return func(e *netio.Entry) {
+		entry := *e
+		j.enqueue(func() {
+			j.log.Info("request", "client", entry.Client, "method", entry.Method, "host", entry.Host, "target", entry.Target,
+				"status", entry.Status, "bytes", entry.Bytes, "took", brief(entry.Duration))
+		})
+	}
+}
+
+func (j *journal) subscribe() (<-chan admin.Event, func()) {
+	events := make(chan admin.Event, 64)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.subscribers[events] = struct{}{}
+	return events, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		delete(j.subscribers, events)
+	}
+}
+
+// unsubscribeAll ends every subscription, so that the streams of the admin API end.
+func (j *journal) unsubscribeAll() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for events := range j.subscribers {
+		delete(j.subscribers, events)
+		close(events)
+	}
+}

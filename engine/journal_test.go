@@ -1,0 +1,110 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dynapm/actors"
+	"dynapm/engine/config"
+	"dynapm/netio"
+)
+
+// logged runs tell with a journal and gives its lines, decoded.
+func logged(t *testing.T, tell func(*journal)) []map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	j := newJournal(slog.New(slog.NewJSONHandler(&out, nil)))
+	tell(j)
+	j.close()
+	var lines []map[string]any
+	for _, text := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var line map[string]any
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func TestWakeIsBrokenDown(t *testing.T) {
+	at := time.Unix(1000, 0)
+	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
+	lines := logged(t, func(j *journal) {
+		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Run: 3, Pid: 42,
+			Clock: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}})
+		j.wake(&service{Service: config.Service{Name: "blog"}}, netio.Timing{Accepted: at, Granted: ms(31), Connected: ms(32), FirstByte: ms(45)})
+	})
+	want := map[string]any{"msg": "woke", "service": "blog", "launched": "2ms", "listening": "30ms", "firstByte": "45ms"}
+	for key, value := range want {
+		if lines[1][key] != value {
+			t.Errorf("%s is %v, want %v in %v", key, lines[1][key], value, lines[1])
+		}
+	}
+	if lines[0]["msg"] != "ready" || lines[0]["pid"] != 42.0 {
+		t.Errorf("the line of the change of state is %v", lines[0])
+	}
+}
+
+func TestFailureIsAnError(t *testing.T) {
+	lines := logged(t, func(j *journal) {
+		j.Record(actors.Record{Service: "blog", State: actors.StateFailed, Reason: "exit status 3"})
+	})
+	if l := lines[0]; l["level"] != "ERROR" || l["msg"] != "failed" || l["reason"] != "exit status 3" {
+		t.Errorf("the line is %v", l)
+	}
+}
+
+// stuck is a terminal that somebody has paused, until released.
+type stuck struct {
+	released chan struct{}
+	mu       sync.Mutex
+	out      bytes.Buffer
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	<-s.released
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.out.Write(p)
+}
+
+func TestSlowLogHoldsNobodyUp(t *testing.T) {
+	terminal := &stuck{released: make(chan struct{})}
+	j := newJournal(slog.New(slog.NewJSONHandler(terminal, nil)))
+	for range 2 * cap(j.lines) {
+		j.Record(actors.Record{Service: "blog"}) // would hang here
+	}
+	close(terminal.released)
+	j.close()
+	if !strings.Contains(terminal.out.String(), "log lines were dropped") {
+		t.Error("lines were dropped and nothing said so")
+	}
+}
+
+func TestEventsReachSubscribers(t *testing.T) {
+	logged(t, func(j *journal) {
+		events, cancel := j.subscribe()
+		other, cancelOther := j.subscribe()
+		cancelOther()
+		j.Record(actors.Record{Service: "blog", State: actors.StateStopping, Reason: "idle"})
+		if e := <-events; e.Service != "blog" || e.Status != "stopping" || e.State != "stopping" || e.Reason != "idle" {
+			t.Errorf("the event is %+v", e)
+		}
+		select {
+		case e := <-other:
+			t.Errorf("a cancelled subscription got %+v", e)
+		default:
+		}
+		j.unsubscribeAll()
+		if _, open := <-events; open {
+			t.Error("the stream is still open after unsubscribeAll")
+		}
+		cancel()
+	})
+}

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Leave makes the engine finish the requests in flight, for drainTimeout at most, and end. Services are left running,
+// to be found again by the next engine, or with services true stopped first. Only the first call counts.
+func (e *Engine) Leave(services bool) {
+	e.leaving.Do(func() { e.leave <- services })
+}
+
+// Wait returns when the engine has ended: nil after Leave.
+func (e *Engine) Wait() error { return <-e.ended }
+
+func (e *Engine) run() error {
+	var failed error
+	services := false
+	select {
+	case services = <-e.leave:
+	case <-e.server.Done():
+		failed = fmt.Errorf("the front ended: %w", e.server.Err())
+	}
+	e.log.Info("leaving", "services", map[bool]string{true: "stop", false: "stay"}[services])
+	e.drain()
+	if services {
+		e.downError = e.takeDown()
+	}
+	close(e.servicesDown)
+	e.close(services)
+	e.log.Info("left")
+	e.journal.close()
+	return errors.Join(failed, e.downError)
+}
+
+func (e *Engine) drain() {
+	ctx, cancel := context.WithTimeout(context.Background(), e.cfg.DrainTimeout)
+	defer cancel()
+	if err := e.server.Drain(ctx); err != nil {
+		e.log.Warn("requests were cut off", "after", e.cfg.DrainTimeout.String(), "error", err)
+	}
+}
+
+// takeDown stops every service at once and waits for all. Each has a bound of its own: its drain and stop timeouts.
+func (e *Engine) takeDown() error {
+	var all sync.WaitGroup
+	failed := make([]error, len(e.services))
+	for i, s := range e.services {
+		if s.actor == nil {
+			continue
+		}
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout+s.StopTimeout+10*time.Second)
+			defer cancel()
+			if err := s.actor.Retire(ctx); err != nil {
+				failed[i] = fmt.Errorf("cannot stop %s: %w", s.Name, err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(failed...)
+}
+
+// close ends what is left of the engine; the keeper goes too when it keeps nothing any more.
+func (e *Engine) close(services bool) {
+	e.stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	e.system.Close(ctx)
+	if services {
+		if err := e.keeper.Shutdown(); err != nil {
+			e.log.Warn("the keeper stays", "error", err)
+		}
+	}
+	if err := e.keeper.Close(); err != nil {
+		e.log.Warn("cannot take leave of the keeper", "error", err)
+	}
+	if e.admin != nil {
+		e.journal.unsubscribeAll()
+		if err := e.admin.Shutdown(ctx); err != nil {
+			e.admin.Close()
+		}
+	}
+}

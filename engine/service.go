@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"dynapm/actors"
+	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
+	"dynapm/engine/config"
+	"dynapm/netio"
+)
+
+// service is one configured service.
+type service struct {
+	config.Service
+	address string          // where it listens, "host:port" or "unix:/path"; "" for one that is only proxied
+	actor   *actors.Service // nil for one that is only proxied
+	gate    *actors.Gate    // of one that is only proxied: open for ever
+	since   time.Time       // of one that is only proxied: when the engine came up
+	woke    atomic.Uint64   // the last run whose wake was told
+}
+
+// route is one way to a service; it is netio's Route.
+type route struct {
+	*service
+	*Engine
+	target *target // nil: where the service listens
+	last   atomic.Pointer[bound]
+}
+
+// bound is the backend of one run as one route sees it.
+type bound struct {
+	gate    *actors.Gate
+	at      *string // of the target when it was made
+	backend *netio.Backend
+}
+
+// Acquire takes a lease on the present run and finds its backend.
+func (r *route) Acquire() (netio.Lease, *netio.Backend) {
+	var at *string
+	if r.target != nil {
+		if at = r.target.at.Load(); at == nil {
+			return nil, nil
+		}
+	}
+	gate := r.gate
+	if r.actor != nil {
+		gate = r.actor.Acquire()
+	} else if !gate.Acquire() {
+		gate = nil
+	}
+	if gate == nil {
+		return nil, nil
+	}
+	b := r.last.Load()
+	if b == nil || b.gate != gate || b.at != at {
+		b = r.bind(gate, at)
+	}
+	return gate, b.backend
+}
+
+// bind makes the backend of a run that this route meets for the first time, or of a target that has moved.
+func (r *route) bind(gate *actors.Gate, at *string) *bound {
+	address := gate.Address()
+	if at != nil {
+		address = *at
+	}
+	backend, err := netio.NewBackend(address, r.hostFor(), r.ResponseTimeout)
+	if err != nil {
+		// The config was checked, and names were resolved: whoever comes here has broken that.
+		panic(err)
+	}
+	b := &bound{gate, at, backend}
+	r.traffic.opened(gate, backend)
+	r.last.Store(b)
+	return b
+}
+
+// hostFor is the Host that the backend sees; "" leaves the client's.
+func (r *route) hostFor() string {
+	switch r.HostHeader {
+	case "client":
+		return ""
+	case "target":
+		base := r.Base
+		if r.target != nil {
+			base = r.target.base
+		}
+		if base == nil {
+			return r.address
+		}
+		if base.Unix != "" {
+			return "localhost"
+		}
+		return addressOf(base)
+	}
+	return r.HostHeader
+}
+
+// addressOf gives "host:port" or "unix:/path".
+func addressOf(b *config.Base) string {
+	if b.Unix != "" {
+		return "unix:" + b.Unix
+	}
+	return net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
+}
+
+// spec says to its actor what the config says of a service, and which process of it was found.
+func (s *service) spec(found *keeper.Process) actors.Spec {
+	spec := actors.Spec{
+		Name:         s.Name,
+		Address:      s.address,
+		Check:        s.check(),
+		IdleTimeout:  s.IdleTimeout,
+		StartTimeout: s.StartTimeout,
+		StopTimeout:  s.StopTimeout,
+		DrainTimeout: s.DrainTimeout,
+		Found:        found,
+	}
+	if s.Run != nil {
+		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(), StopSignal: s.StopSignal}
+	} else {
+		spec.Delegated = &actors.Delegated{Start: s.Commands.Start, Stop: s.Commands.Stop, Check: s.Commands.Check,
+			Dir: s.Cwd, Env: s.environ()}
+	}
+	return spec
+}
+
+// environ is the engine's environment, then where the service is to listen, then what the config adds.
+func (s *service) environ() []string {
+	env := os.Environ()
+	if host, port, err := net.SplitHostPort(s.address); err == nil {
+		env = append(env, "HOST="+host, "PORT="+port)
+	}
+	return append(slices.Clip(env), s.Env...)
+}
+
+func (s *service) check() probe.Check {
+	h := s.HealthCheck
+	c := probe.Check{Timeout: h.Timeout, Command: h.Command}
+	switch h.Type {
+	case "http":
+		c.Kind, c.URL, c.Method = probe.HTTP, h.URL, h.Method
+		c.StatusMin, c.StatusMax = h.StatusMin, h.StatusMax
+		if c.URL == "" {
+			c.URL = s.baseURL() + "/"
+		}
+	case "command":
+		c.Kind = probe.Command
+	case "none":
+		c.Kind = probe.None
+	default:
+		c.Kind = probe.TCP
+	}
+	return c
+}
+
+// baseURL is the base as DynaPM shows it.
+func (s *service) baseURL() string {
+	if s.Base != nil {
+		return s.Base.Raw
+	}
+	return "http://" + s.address
+}
