@@ -94,7 +94,7 @@ func TestHTTPSilent(t *testing.T) {
 // and if none does, what the one that listens said.
 func TestHTTPOnBothLoopbacks(t *testing.T) {
 	needIPv6(t)
-	first := listen(t, "127.0.0.1:0")
+	first := listen(t, freeAddress(t))
 	port := portOf(t, first.Addr().String())
 	second := listen(t, net.JoinHostPort("::1", port))
 	serve(t, first, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNotFound) })

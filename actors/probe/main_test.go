@@ -2,10 +2,12 @@ package probe
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -38,13 +40,23 @@ func listen(t *testing.T, address string) net.Listener {
 	return l
 }
 
-// freeAddress returns an address of 127.0.0.1 on which nothing listens, and
-// on whose port ::1 is free too.
+// freeAddress returns an address of 127.0.0.1 on which nothing listens, nor on
+// that port of ::1. The port is below the ephemeral range, so that no
+// connection of anybody's is given it.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l := listen(t, "127.0.0.1:0")
-	defer l.Close()
-	return l.Addr().String()
+	for {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		address := net.JoinHostPort("127.0.0.1", port)
+		if Listening(address) {
+			continue
+		}
+		l, err := net.Listen("tcp", ":"+port)
+		if err == nil {
+			l.Close()
+			return address
+		}
+	}
 }
 
 // serve answers on l until the test ends.

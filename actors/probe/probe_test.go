@@ -80,8 +80,8 @@ func TestComesUp(t *testing.T) {
 func TestBothLoopbacks(t *testing.T) {
 	needIPv6(t)
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		l := listen(t, net.JoinHostPort(host, "0"))
-		port := portOf(t, l.Addr().String())
+		port := portOf(t, freeAddress(t))
+		l := listen(t, net.JoinHostPort(host, port))
 		candidates, err := Candidates("localhost:" + port)
 		if err != nil {
 			t.Fatal(err)
