@@ -6,12 +6,26 @@
 // keeper outlives the engine, so a restarted engine asks what runs instead of
 // guessing; it leaves by itself when it keeps nothing and no engine is there.
 //
-// Both sides live here: Main is the keeper process (main.go, server.go,
-// launch.go, reaper.go, sweep.go, adopt.go), Client is the engine's side
-// (client.go, connect.go, link.go, deliver.go). Between them lies protocol.go.
+// Main is the keeper process:
 //
-// A kept process is found again by its pid and start time; what it forked, by
-// its process group, its session, and the marks in its environment (marks.go).
+//	main.go    from exec to the end of the process
+//	server.go  what is kept, and when the keeper leaves
+//	engine.go  its end of the connection with an engine
+//	launch.go  from a Command to a process; find.go finds the program
+//	reaper.go  the one place that waits for children
+//	sweep.go   signals, and the end of what a service leaves behind
+//	family.go  which processes belong to a service, told by proc.go and marks.go
+//	adopt.go   the services of a keeper that was killed
+//
+// Client is the engine's side:
+//
+//	client.go    what an engine can ask for
+//	connect.go   finds the keeper or starts one
+//	link.go      one connection
+//	maintain.go  the next connection, when one is lost
+//	deliver.go   exits, each told once
+//
+// Between them lie the state directory (dir.go) and protocol.go.
 package keeper
 
 import (

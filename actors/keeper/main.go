@@ -38,16 +38,16 @@ func Main(args []string) int {
 		fmt.Fprintln(os.Stderr, "cannot run the keeper:", err)
 		return 1
 	}
-	var ready io.WriteCloser = os.Stdout
-	if *readyFd >= 0 {
-		unix.CloseOnExec(*readyFd)
-		ready = os.NewFile(uintptr(*readyFd), "ready")
+	ready, err := readyPipe(*readyFd)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cannot run the keeper:", err)
+		return 1
 	}
 	// A small heap rather than few collections: this process lives for months
 	// and allocates next to nothing.
 	debug.SetGCPercent(20)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("keeper", os.Getpid())
-	err := run(flags.Arg(0), log, func() error {
+	err = run(flags.Arg(0), log, func() error {
 		_, err := io.WriteString(ready, isReady)
 		return errors.Join(err, ready.Close())
 	})
@@ -62,6 +62,16 @@ func Main(args []string) int {
 		io.WriteString(ready, err.Error())
 		return 1
 	}
+}
+
+// readyPipe is what is told how the start went; by hand the keeper is started
+// without one.
+func readyPipe(fd int) (*os.File, error) {
+	if fd < 0 {
+		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	}
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "ready"), nil
 }
 
 // run is the keeper from the lock to the last process kept.
