@@ -6,7 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,6 +26,9 @@ const (
 // Check says when a service is ready. Zero fields have the defaults given.
 type Check struct {
 	Kind Kind // TCP
+	// Port is where a TCP check connects, at the host of the service's
+	// address. Default: its port.
+	Port int
 	// URL is asked by an HTTP check: "http://localhost:8000/health", or a path
 	// alone, "/health". With a local host, and no port or that of the
 	// service's address, the address itself is asked. Default: "/".
@@ -155,7 +160,7 @@ func gentleStep(elapsed time.Duration) time.Duration {
 func (w *waiter) tryConnect(ctx context.Context) error {
 	var failures []error
 	for _, address := range w.addresses {
-		s, err := connect(ctx, address)
+		s, err := connect(ctx, w.door(address))
 		if err == nil {
 			w.listens(address)
 			s.close()
@@ -164,6 +169,14 @@ func (w *waiter) tryConnect(ctx context.Context) error {
 		failures = append(failures, err)
 	}
 	return summary(failures)
+}
+
+// door is where a TCP check of address connects.
+func (w *waiter) door(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil && w.check.Port != 0 {
+		return net.JoinHostPort(host, strconv.Itoa(w.check.Port))
+	}
+	return address
 }
 
 func (w *waiter) listens(address string) {

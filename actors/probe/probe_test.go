@@ -64,6 +64,15 @@ func TestTCP(t *testing.T) {
 	}
 }
 
+// A TCP check may look at another port than the one that requests go to.
+func TestTCPAtAnotherPort(t *testing.T) {
+	door := listen(t, "127.0.0.1:0").Addr().(*net.TCPAddr)
+	address := freeAddress(t)
+	if r := Wait(long(t), []string{address}, Check{Port: door.Port}, nil); r.Err != nil || r.Address != address {
+		t.Errorf("%+v", r)
+	}
+}
+
 // The service comes up while it is waited for.
 func TestComesUp(t *testing.T) {
 	address := freeAddress(t)

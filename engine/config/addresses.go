@@ -104,7 +104,7 @@ func parsePath(s string) (string, error) {
 
 const longestUnixPath = 107 // sockaddr_un.sun_path is 108 bytes with its NUL, unix(7)
 
-// parseBase takes http://host:port, https://host:port and unix:/path.
+// parseBase takes http://host:port and unix:/path.
 func parseBase(s string) (*Base, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > longestUnixPath {
@@ -112,6 +112,9 @@ func parseBase(s string) (*Base, error) {
 				longestUnixPath, shorten(s))
 		}
 		return &Base{Scheme: "http", Unix: path, Raw: s}, nil
+	}
+	if scheme, _, found := strings.Cut(s, "://"); found && !strings.EqualFold(scheme, "http") {
+		return nil, fmt.Errorf("cannot speak %s to a service: its address is http://host:port or unix:/path", shorten(scheme))
 	}
 	u, err := parseURL(s)
 	if err != nil {

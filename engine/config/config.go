@@ -76,9 +76,9 @@ type Route struct {
 	Target *Base // nil: the service's own Base
 }
 
-// Base is where a backend listens: http://host:port, https://host:port or unix:/path.
+// Base is where a backend listens: http://host:port or unix:/path.
 type Base struct {
-	Scheme string // "http" or "https"; a unix socket speaks http
+	Scheme string // "http"
 	Host   string // name or address, IPv6 without brackets; "" for a unix socket
 	Port   int    // 0 for a unix socket
 	Unix   string // absolute path of the socket, or ""

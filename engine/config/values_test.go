@@ -45,7 +45,7 @@ services:
     path: /v1
     port: 5001
     routes:
-      - {type: host, value: Shop.test, target: "https://backend.test"}
+      - {type: host, value: Shop.test, target: "http://backend.test"}
       - {type: path, value: /shop}
     base: unix:/run/shop.sock
     commands: {start: a | b, stop: c, check: d, cwd: /, env: {X: y}}
@@ -75,7 +75,7 @@ services:
 			Routes: []Route{
 				{Kind: HostRoute, Host: "::1", Path: "/v1"},
 				{Kind: PortRoute, Port: 5001},
-				{Kind: HostRoute, Host: "shop.test", Target: &Base{Scheme: "https", Host: "backend.test", Port: 443, Raw: "https://backend.test"}},
+				{Kind: HostRoute, Host: "shop.test", Target: &Base{Scheme: "http", Host: "backend.test", Port: 80, Raw: "http://backend.test"}},
 				{Kind: PathRoute, Path: "/shop"},
 			},
 			Base:        &Base{Scheme: "http", Unix: "/run/shop.sock", Raw: "unix:/run/shop.sock"},
