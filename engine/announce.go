@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
 	"strings"
 	"text/tabwriter"
 
+	"dynapm/engine/config"
 	"dynapm/netio"
 )
 
@@ -34,25 +36,18 @@ func (e *Engine) announce(listeners []*netio.Listener, adminListener net.Listene
 	fmt.Fprintln(os.Stderr)
 }
 
-// links are the service's routes as one can open them, where one can.
+// links are the service's routes as one can open them, where one can: a name of one word has no address.
 func (s *service) links(port string) []string {
 	var links []string
 	for _, r := range s.Routes {
-		way := describe(r)
 		switch {
-		case strings.HasPrefix(way, ":"):
-			way = "http://127.0.0.1" + way + "/"
-		case !strings.HasPrefix(way, "*"):
-			host := r.Host
-			if strings.Contains(host, ":") {
-				host = "[" + host + "]"
-			}
-			way = "http://" + net.JoinHostPort(strings.Trim(host, "[]"), port) + r.Path
-			if r.Path == "" {
-				way += "/"
-			}
+		case r.Kind == config.PortRoute:
+			links = append(links, fmt.Sprintf("http://127.0.0.1:%d/", r.Port))
+		case strings.ContainsAny(r.Host, ".:") && !strings.HasPrefix(r.Host, "*"):
+			links = append(links, "http://"+net.JoinHostPort(r.Host, port)+cmp.Or(r.Path, "/"))
+		case r.Host == "" || r.Host[0] == '*':
+			links = append(links, describe(r))
 		}
-		links = append(links, way)
 	}
 	return links
 }

@@ -80,7 +80,10 @@ func (j *journal) Record(r actors.Record) {
 }
 
 func (j *journal) state(r actors.Record) {
-	args := []any{"service", r.Service, "run", uint64(r.Run)}
+	args := []any{"service", r.Service}
+	if r.Run != 0 {
+		args = append(args, "run", uint64(r.Run))
+	}
 	if r.Pid != 0 {
 		args = append(args, "pid", r.Pid)
 	}

@@ -71,13 +71,8 @@ func (e *Engine) close(services bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	e.system.Close(ctx)
-	if services {
-		if err := e.keeper.Shutdown(); err != nil {
-			e.log.Warn("the keeper stays", "error", err)
-		}
-	}
-	if err := e.keeper.Close(); err != nil {
-		e.log.Warn("cannot take leave of the keeper", "error", err)
+	if err := e.partFromKeeper(services); err != nil {
+		e.log.Warn("the keeper stays", "error", err)
 	}
 	if e.admin != nil {
 		e.journal.unsubscribeAll()
@@ -85,4 +80,11 @@ func (e *Engine) close(services bool) {
 			e.admin.Close()
 		}
 	}
+}
+
+func (e *Engine) partFromKeeper(services bool) error {
+	if services {
+		return e.keeper.Shutdown()
+	}
+	return e.keeper.Close()
 }

@@ -131,9 +131,13 @@ func (s *service) spec(found *keeper.Process) actors.Spec {
 	return spec
 }
 
-// environ is the engine's environment, then where the service is to listen, then what the config adds.
+// environ is the engine's environment, then what a service is told of it (where it is to listen, and which program
+// DYNAPM is), then what the config adds.
 func (s *service) environ() []string {
 	env := os.Environ()
+	if executable, err := os.Executable(); err == nil {
+		env = append(env, "DYNAPM="+executable)
+	}
 	if host, port, err := net.SplitHostPort(s.address); err == nil {
 		env = append(env, "HOST="+host, "PORT="+port)
 	}
@@ -147,15 +151,12 @@ func (s *service) check() probe.Check {
 	case "http":
 		c.Kind, c.URL, c.Method = probe.HTTP, h.URL, h.Method
 		c.StatusMin, c.StatusMax = h.StatusMin, h.StatusMax
-		if c.URL == "" {
-			c.URL = s.baseURL() + "/"
-		}
 	case "command":
 		c.Kind = probe.Command
 	case "none":
 		c.Kind = probe.None
 	default:
-		c.Kind = probe.TCP
+		c.Kind, c.Port = probe.TCP, h.Port
 	}
 	return c
 }
