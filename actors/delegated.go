@@ -51,8 +51,8 @@ func (d *delegated) launch() { go d.start() }
 func (d *delegated) start() {
 	if reason, held := d.heldBy(); held {
 		d.begin(nil)
-		if d.given() && d.passes() == nil {
-			d.tell(Launched{Fact: d.fact()}) // it was up already
+		if d.isUpAlready() {
+			d.tell(Launched{Fact: d.fact()})
 			return
 		}
 		d.over(reason)
@@ -106,21 +106,35 @@ func (d *delegated) verify(until time.Time) {
 	})
 }
 
-// given tells whether there is a check that can tell the service from whatever
-// else may listen at its address.
-func (d *delegated) given() bool {
-	kind := d.v.spec.Check.Kind
-	return d.v.spec.Delegated.Check != "" || kind == probe.HTTP || kind == probe.Command
+// checkCommand is the command that succeeds while the service is up, if there is
+// one.
+func (d *delegated) checkCommand() string {
+	if line := d.v.spec.Delegated.Check; line != "" {
+		return line
+	}
+	return d.v.spec.Check.Command
 }
 
-// passes runs that check once.
-func (d *delegated) passes() error {
-	ctx, cancel := context.WithTimeout(d.ctx, cmp.Or(d.v.spec.Check.Timeout, defaultCheckTimeout))
-	defer cancel()
-	if line := d.v.spec.Delegated.Check; line != "" {
-		return d.command(ctx, keeper.RoleCheck, line)
+// isUpAlready tells whether what listens at the address is the service. That
+// somebody listens proves nothing: it takes a check to know.
+func (d *delegated) isUpAlready() bool {
+	if d.checkCommand() != "" {
+		return d.passes()
 	}
-	return d.check(ctx).Err
+	ctx, cancel := d.oneCheck()
+	defer cancel()
+	return d.v.spec.Check.Kind == probe.HTTP && d.check(ctx).Err == nil
+}
+
+// passes runs the check command once.
+func (d *delegated) passes() bool {
+	ctx, cancel := d.oneCheck()
+	defer cancel()
+	return d.command(ctx, keeper.RoleCheck, d.checkCommand()) == nil
+}
+
+func (d *delegated) oneCheck() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(d.ctx, cmp.Or(d.v.spec.Check.Timeout, defaultCheckTimeout))
 }
 
 // defaultCheckTimeout is that of one check where the config names none.
@@ -213,9 +227,9 @@ func (d *delegated) up() string {
 		return "its start command is still running"
 	case !listens(d.v.spec.Address):
 		return ""
-	case !d.given():
+	case d.checkCommand() == "":
 		return d.v.spec.Address + " is still listened at"
-	case d.passes() == nil:
+	case d.passes():
 		return "its check still passes"
 	}
 	return ""

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -153,6 +152,21 @@ func (h *house) soon() context.Context {
 	return ctx
 }
 
+// until waits for a condition that nobody tells.
+func (h *house) until(condition func() bool) {
+	h.t.Helper()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	end := h.soon().Done()
+	for !condition() {
+		select {
+		case <-ticker.C:
+		case <-end:
+			h.t.Fatal("the condition did not come true")
+		}
+	}
+}
+
 // spec is a managed service that is not in a hurry.
 func (h *house) spec(address string, argv ...string) Spec {
 	return Spec{
@@ -239,59 +253,6 @@ func (h *house) status(v *Service) Status {
 		h.t.Fatal(err)
 	}
 	return s
-}
-
-// diary is a Journal and a Traffic that remember.
-type diary struct {
-	mu      sync.Mutex
-	records []Record
-	cuts    []Run
-	news    chan struct{} // closed and replaced by each entry
-	onEntry func(Record)  // may panic
-}
-
-func newDiary() *diary { return &diary{news: make(chan struct{})} }
-
-func (d *diary) Record(r Record) {
-	d.mu.Lock()
-	d.records = append(d.records, r)
-	close(d.news)
-	d.news = make(chan struct{})
-	onEntry := d.onEntry
-	d.mu.Unlock()
-	if onEntry != nil {
-		onEntry(r)
-	}
-}
-
-func (d *diary) Close(g *Gate, cut bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if cut {
-		d.cuts = append(d.cuts, g.Run())
-	}
-}
-
-// wait returns the first entry of a change to state, from the given one on, and
-// the number of the one after it.
-func (h *house) wait(from int, state State) (Record, int) {
-	h.t.Helper()
-	end := h.soon().Done()
-	for {
-		h.diary.mu.Lock()
-		records, news := slices.Clone(h.diary.records), h.diary.news
-		h.diary.mu.Unlock()
-		for i := from; i < len(records); i++ {
-			if r := records[i]; r.State == state && r.From != state {
-				return r, i + 1
-			}
-		}
-		select {
-		case <-news:
-		case <-end:
-			h.t.Fatalf("the service did not become %v: %+v", state, records)
-		}
-	}
 }
 
 // alive tells whether a process is there that is no zombie.

@@ -136,6 +136,9 @@ var events = []struct {
 	{"Stop hold", func(p *play) []Effect { return p.Step(Stop{somebody("new"), true, p.now}) }},
 	{"Retire", func(p *play) []Effect { return p.Step(Retire{somebody("new"), p.now}) }},
 	{"Adopt", func(p *play) []Effect { return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, At: p.now}) }},
+	{"Adopt ending", func(p *play) []Effect {
+		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Ending: true, At: p.now})
+	}},
 	{"Launched", (*play).launched},
 	{"Returned", (*play).returned},
 	{"ProbePassed", (*play).passed},

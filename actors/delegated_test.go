@@ -1,0 +1,223 @@
+package actors
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// daemon is a delegated service of which the start command returns.
+func (h *house) daemon(address string) Spec {
+	spec := h.spec(address)
+	spec.Managed = nil
+	spec.Delegated = &Delegated{
+		Start: fmt.Sprintf("%s & echo $! >daemon.pid; echo started", strings.Join(self("serve", address), " ")),
+		Stop:  "echo stopping; kill $(cat daemon.pid) && rm daemon.pid",
+		Dir:   h.dir,
+		Env:   os.Environ(),
+	}
+	return spec
+}
+
+func (h *house) logged(name string) string {
+	text, err := os.ReadFile(filepath.Join(h.dir, name))
+	if err != nil {
+		h.t.Error(err)
+	}
+	return string(text)
+}
+
+func TestDelegatedServiceWakesAndStops(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	v := h.system.Spawn(h.daemon(address))
+	h.wake(v).Release()
+	pid := askPid(t, address)
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("it is said to be down, and lives")
+	}
+	if log := h.logged("blog.log"); log != "started\nstopping\n" {
+		t.Errorf("the log is %q", log)
+	}
+}
+
+func TestDelegatedServiceInTheForeground(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	spec.Delegated.Start = "exec " + strings.Join(self("serve", address), " ")
+	spec.Delegated.Stop = ""
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	pid := askPid(t, address)
+	if s := h.status(v); s.Pid != pid {
+		t.Errorf("pid %d, not %d", s.Pid, pid)
+	}
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("it is said to be down, and lives")
+	}
+}
+
+func TestForegroundCommandThatIgnoresItsSignalIsKilled(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	spec.Delegated.Start = "exec " + strings.Join(self("stubborn", address), " ")
+	spec.Delegated.Stop = "true"
+	spec.StopTimeout = 100 * time.Millisecond
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	pid := askPid(t, address)
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("it lives")
+	}
+}
+
+func TestStartCommandThatFails(t *testing.T) {
+	h := newHouse(t)
+	spec := h.daemon(freeAddress(t))
+	spec.Delegated.Start = "echo no such container >&2; exit 4"
+	v := h.system.Spawn(spec)
+	refusal := h.ask(v)
+	if refusal == nil || refusal.Reason != StartFailed || !strings.Contains(refusal.Detail, "status 4") ||
+		!strings.Contains(refusal.Detail, "no such container") {
+		t.Errorf("answered %+v", refusal)
+	}
+}
+
+func TestServiceThatIsUpAlreadyIsNotStarted(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	spec.Delegated.Check = "test -e daemon.pid"
+	first := h.system.Spawn(spec)
+	h.wake(first).Release()
+	pid := askPid(t, address)
+
+	second := spec
+	second.Name = "other"
+	second.Delegated = &Delegated{}
+	*second.Delegated = *spec.Delegated
+	second.Delegated.Start = "exit 1"
+	v := h.system.Spawn(second)
+	h.wake(v).Release()
+	if again := askPid(t, address); again != pid {
+		t.Errorf("pid %d, not %d", again, pid)
+	}
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+	if alive(pid) {
+		t.Error("it is said to be down, and lives")
+	}
+}
+
+func TestDelegatedAddressThatSomebodyElseHolds(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	holder := h.spec(address, self("serve", address)...)
+	holder.Name = "holder"
+	h.wake(h.system.Spawn(holder)).Release()
+	for name, check := range map[string]string{"no check": "", "a check that fails": "false"} {
+		t.Run(name, func(t *testing.T) {
+			spec := h.daemon(address)
+			spec.Name = strings.ReplaceAll(name, " ", "-")
+			spec.Delegated.Check = check
+			refusal := h.ask(h.system.Spawn(spec))
+			if refusal == nil || refusal.Reason != StartFailed || !strings.Contains(refusal.Detail, address+" is held by pid ") {
+				t.Errorf("answered %+v", refusal)
+			}
+		})
+	}
+}
+
+func TestStopThatFailsIsSaidAndTheServiceServesOn(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	stop := spec.Delegated.Stop
+	spec.Delegated.Stop = fmt.Sprintf("test -e allowed || { echo not allowed; exit 5; }; %s", stop)
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	pid := askPid(t, address)
+
+	var refusal *Refusal
+	err := v.Stop(h.soon(), false)
+	if !errors.As(err, &refusal) || refusal.Reason != StopFailed {
+		t.Fatalf("stopped: %v", err)
+	}
+	for _, want := range []string{address + " is still listened at", "status 5", "not allowed"} {
+		if !strings.Contains(refusal.Detail, want) {
+			t.Errorf("%q is not in %q", want, refusal.Detail)
+		}
+	}
+	if s := h.status(v); s.State == StateStopped {
+		t.Error("it is shown as stopped")
+	}
+	g := h.wake(v)
+	if again := askPid(t, address); again != pid || g.Run() != 1 {
+		t.Errorf("run %d, pid %d, not %d", g.Run(), again, pid)
+	}
+	g.Release()
+	if err := os.WriteFile(filepath.Join(h.dir, "allowed"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFailedStopIsTriedAgain(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	spec.Delegated.Stop = "test -e tried || { touch tried; exit 5; }; " + spec.Delegated.Stop
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	if err := v.Stop(h.soon(), false); err == nil {
+		t.Fatal("the first try did not fail")
+	}
+	_, next := h.wait(0, StateFailed)
+	h.wait(next, StateStopped)
+}
+
+func TestStopCommandThatHangsIsKilled(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	spec.Delegated.Stop = "test -e hung || { touch hung; exec " + strings.Join(self("silent"), " ") + "; }; " + spec.Delegated.Stop
+	spec.StopTimeout = 100 * time.Millisecond
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	var refusal *Refusal
+	if err := v.Stop(h.soon(), false); !errors.As(err, &refusal) || !strings.Contains(refusal.Detail, "was killed") {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+func TestDelegatedServiceThatNeverListens(t *testing.T) {
+	h := newHouse(t)
+	spec := h.daemon(freeAddress(t))
+	spec.Delegated.Start = "echo done nothing"
+	spec.Delegated.Stop = "true"
+	spec.StartTimeout = 200 * time.Millisecond
+	v := h.system.Spawn(spec)
+	refusal := h.ask(v)
+	if refusal == nil || refusal.Reason != StartTimeout || !strings.Contains(refusal.Detail, "done nothing") {
+		t.Errorf("answered %+v", refusal)
+	}
+	h.wait(0, StateFailed)
+}
