@@ -18,19 +18,27 @@ var selfPid = os.Getpid()
 // It is not settled if there may be more: look again.
 func descendants(k kept, all []procStat, dir string) (living []procStat, settled bool) {
 	children := make(map[int][]int, len(all))
+	there := map[int]bool{0: true} // the parent of those that have none here
 	for _, p := range all {
 		children[p.parent] = append(children[p.parent], p.pid)
+		there[p.pid] = true
 	}
 	ours := make(map[int]bool)
 	addTree(ours, selfPid, children)
 	family := make(map[int]bool)
 	settled = true
 	for _, p := range all {
-		if p.pid == selfPid || !p.alive() || !k.adopted && !ours[p.pid] {
+		if p.pid == selfPid || !p.alive() {
+			continue
+		}
+		// /proc is not read in one moment. A parent that ended meanwhile hides
+		// whose descendant p is, which by now is its next ancestor's.
+		orphaned := !there[p.parent]
+		if !orphaned && !k.adopted && !ours[p.pid] {
 			continue
 		}
 		switch member, err := belongs(p, k, dir); {
-		case err != nil:
+		case err != nil || orphaned && !member:
 			settled = false
 		case member:
 			addTree(family, p.pid, children)

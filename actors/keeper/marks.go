@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -79,24 +80,34 @@ func lookup(env []string, key string) (string, bool) {
 // itself or an ancestor of it. A process can overwrite its environment (those
 // that set their title do); then it has no marks.
 //
-// For a moment in the middle of execve(2) a process shows no environment, and
-// may yet prove to have marks: that is errUnsettled.
+// While it executes another program a process shows no environment for a
+// moment, and may yet prove to have marks; and while it exits it has none any
+// more, but still its sockets. Both are errUnsettled.
 func readMarks(pid int, dir string) (marks, error) {
-	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		return marks{}, errUnmarked
-	}
-	if len(environ) == 0 {
-		if stat, ok := readStat(pid); ok && stat.alive() && !stat.bare {
+	// Twice, because for an instant within execve(2) the environment looks
+	// truly empty.
+	for range 2 {
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+		if errors.Is(err, fs.ErrPermission) {
+			break // not for us to look at, so not one that we launched
+		}
+		if err == nil && len(environ) > 0 {
+			return parseMarks(environ, dir)
+		}
+		stat, ok := readStat(pid)
+		if !ok || !stat.alive() {
+			break
+		}
+		if !stat.bare {
 			return marks{}, errUnsettled
 		}
 	}
-	return parseMarks(environ, dir)
+	return marks{}, errUnmarked
 }
 
 var (
 	errUnmarked  = errors.New("not launched by a keeper of this directory")
-	errUnsettled = errors.New("just executing another program")
+	errUnsettled = errors.New("just executing another program, or ending")
 )
 
 func parseMarks(environ []byte, dir string) (marks, error) {
