@@ -16,7 +16,7 @@ var (
 	errExtensionLong  = &headError{400, "a chunk extension is longer than 256 bytes"}
 	errChunkEnd       = &headError{400, "the data of a chunk does not end with CRLF"}
 	errTrailersLong   = &headError{400, "the trailers are longer than 8 KiB"}
-	errTrailerField   = &headError{400, "a trailer has a field that only a head may have"}
+	errTrailerField   = &headError{400, "a trailer is a field that only a head may have"}
 )
 
 // A chunkReader follows one chunked body. It may be given the body in pieces cut anywhere, and holds nothing back: what

@@ -68,6 +68,17 @@ func declaredFraming(h *head, minor int) (framing, error) {
 	return framing{kind: untilClose}, nil
 }
 
+// checkTrailer refuses a Trailer field that announces what chunkReader would refuse (RFC 9110 section 6.6.2), while
+// there still is somebody to tell.
+func checkTrailer(h *head) error {
+	for name := range h.elements(fieldTrailer) {
+		if classify(name) != fieldPlain {
+			return errTrailerField
+		}
+	}
+	return nil
+}
+
 // onlyChunked refuses every Transfer-Encoding but a single chunked: with 501 where others precede a last chunked, which
 // is legal but beyond us (RFC 9112 section 6.1), with 400 where chunked is missing, repeated or not last.
 func onlyChunked(list []byte) error {

@@ -28,30 +28,39 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(checkRequest)
 }
 
-var requestParts = []string{
-	"GET", "POST", "HEAD", "OPTIONS", " ", "/", "*", "?", "http://a", "/p?q", " HTTP/1.1\r\n", " HTTP/1.0\r\n",
-	"\r\n", "\r", "\n", "\t", "\x00", "\x7f", "\xff", ",", ", ", ";", ":", ": ", "Host: a\r\n", "Host", "a", "A:80", "[::1]",
-	"Content-Length: ", "content-length: 5\r\n", "0", "5", "+", "Transfer-Encoding: ", "transfer-encoding: chunked\r\n",
-	"chunked", "gzip", "identity", "Connection: ", "close", "Keep-Alive", "upgrade", "x-hop", "X-Hop: 1\r\n", "Upgrade: ",
-	"websocket", "h2c", "TE: trailers\r\n", "Trailer: X\r\n", "Expect: 100-continue\r\n", "X-Forwarded-For: ", "1.2.3.4",
-	"X-Forwarded-Proto: https\r\n", "X-Forwarded-Host: b\r\n", "Cookie: c=d\r\n", "Proxy-Connection: close\r\n",
-	"GET / HTTP/1.1\r\nHost: a\r\n", "POST http://a?q HTTP/1.1\r\nHost: A\r\n", "OPTIONS * HTTP/1.0\r\n",
-}
-
-// FuzzRequestOfParts puts heads together from parts that are valid or nearly so, as each byte of the input chooses:
-// random bytes seldom get as far as a second field.
+// FuzzRequestOfParts puts heads together as each byte of the input chooses: a beginning, then names and values that are
+// valid or nearly so. Random bytes seldom get as far as a second field.
 func FuzzRequestOfParts(f *testing.F) {
-	f.Add([]byte{0, 4, 5, 10, 24, 12})
-	f.Add([]byte{1, 4, 9, 10, 24, 29, 32, 12, 39, 43, 12, 44, 12})
-	f.Add([]byte{1, 4, 8, 9, 11, 34, 36, 12, 24, 12})
-	f.Add([]byte{0, 4, 5, 10, 24, 39, 42, 12, 45, 46, 12, 48, 51, 52, 12, 12})
+	f.Add([]byte{0})
+	f.Add([]byte{1, 1, 31, 4, 42, 25, 43})
+	f.Add([]byte{2, 2, 36, 4, 41, 8, 48})
+	f.Add([]byte{3, 4, 40, 25, 44, 5, 46, 6, 49, 9, 48, 10, 47, 11, 45})
 	f.Fuzz(func(t *testing.T, choices []byte) {
-		var head []byte
-		for _, c := range choices {
+		if len(choices) == 0 {
+			return
+		}
+		head := []byte(requestBeginnings[int(choices[0])%len(requestBeginnings)])
+		for _, c := range choices[1:] {
 			head = append(head, requestParts[int(c)%len(requestParts)]...)
 		}
-		checkRequest(t, head[:min(len(head), 1024)])
+		checkRequest(t, append(head[:min(len(head), 1024)], "\r\n\r\n"...))
 	})
+}
+
+var requestBeginnings = []string{
+	"GET / HTTP/1.1\r\nHost: a", "POST //p?q HTTP/1.1\r\nhost:a:80", "HEAD http://A?q HTTP/1.1\r\nHost: a",
+	"OPTIONS * HTTP/1.1\r\nHost: [::1]", "GET / HTTP/1.0", "\r\nPUT http://a.:1 HTTP/1.0\r\nHOST: A.:1",
+	"DELETE /a? HTTP/1.1\r\nX: ", "OPTIONS http://a HTTP/1.0",
+}
+
+// A name begins a field line; the values after it go on until the next name.
+var requestParts = []string{
+	"\r\nHost: ", "\r\nContent-Length: ", "\r\ntransfer-encoding:", "\r\nTrailer: ", "\r\nConnection: ", "\r\nUpgrade:\t",
+	"\r\nTE: ", "\r\nExpect: ", "\r\nX-Forwarded-For: ", "\r\nx-forwarded-proto: ", "\r\nX-FORWARDED-HOST: ", "\r\nx-hop: ",
+	"\r\nCookie: ", "\r\ncookie: ", "\r\nKeep-Alive: ", "\r\nProxy-Connection: ", "\r\nProxy-Authorization: ", "\r\n: ",
+	"\r\n ", "\r\nX : ", "\r\nX\r\n", "\r", "\n", "\x00", "\x7f", ", ", ",", " ", "\t", ";", "\xff", "5", "0", "+", "-", "1e1",
+	"chunked", "CHUNKED", "gzip", "identity", "close", "keep-alive", "Upgrade", "websocket", "h2c", "trailers", "100-continue",
+	"a", "1.2.3.4", "X-Hop", "cookie", "Host", "content-length", "x", "=", ":", "\"",
 }
 
 // checkRequest fails unless b is judged alike however it is split, read as net/http reads it, and sent on in a form that
@@ -185,30 +194,33 @@ func FuzzResponse(f *testing.F) {
 	for _, c := range rewrittenResponses {
 		f.Add(crlf(c.in), c.toHead)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, toHead bool) {
-		var r response
-		checkSplits(t, b, func(b []byte) (int, error) { return parseResponse(b, toHead, &r) })
-		n, err := parseResponse(b, toHead, &r)
-		if n == 0 {
-			checkRefusal(t, err)
-			return
+	f.Fuzz(checkResponse)
+}
+
+// checkResponse is checkRequest for responses, to any kind of client.
+func checkResponse(t *testing.T, b []byte, toHead bool) {
+	var r response
+	checkSplits(t, b, func(b []byte) (int, error) { return parseResponse(b, toHead, &r) })
+	n, err := parseResponse(b, toHead, &r)
+	if n == 0 {
+		checkRefusal(t, err)
+		return
+	}
+	checkResponseAgainst(t, &r, b[:n], toHead)
+	for _, v := range []clientView{{1, true, false}, {1, false, false}, {0, true, false}, {0, false, true}} {
+		once := r.appendTo(nil, &v)
+		var again response
+		if n, err := parseResponse(once, toHead, &again); n != len(once) || err != nil {
+			t.Fatalf("we would refuse what we send: %v: %q", err, once)
 		}
-		checkResponseAgainst(t, &r, b[:n], toHead)
-		for _, v := range []clientView{{1, true, false}, {1, false, false}, {0, true, false}, {0, false, true}} {
-			once := r.appendTo(nil, &v)
-			var again response
-			if n, err := parseResponse(once, toHead, &again); n != len(once) || err != nil {
-				t.Fatalf("we would refuse what we send: %v: %q", err, once)
-			}
-			checkResponseAgainst(t, &again, once, toHead)
-			if again.status != r.status || !bytes.Equal(again.reason, r.reason) {
-				t.Fatalf("%q became %q", b[:n], once)
-			}
-			if again.body != r.body && !(v.minor == 0 && r.body.kind == chunkedBody && again.body.kind == untilClose) {
-				t.Fatalf("the body of %q is framed otherwise in %q", b[:n], once)
-			}
+		checkResponseAgainst(t, &again, once, toHead)
+		if again.status != r.status || !bytes.Equal(again.reason, r.reason) {
+			t.Fatalf("%q became %q", b[:n], once)
 		}
-	})
+		if again.body != r.body && !(v.minor == 0 && r.body.kind == chunkedBody && again.body.kind == untilClose) {
+			t.Fatalf("the body of %q is framed otherwise in %q", b[:n], once)
+		}
+	}
 }
 
 // checkResponseAgainst fails unless net/http reads the same response in head.
@@ -237,26 +249,29 @@ func FuzzChunked(f *testing.F) {
 	for _, c := range chunkedBodies {
 		f.Add([]byte(c.body[:min(len(c.body), 512)]), 3)
 	}
-	f.Fuzz(func(t *testing.T, b []byte, piece int) {
-		piece = max(1, min(piece, len(b)))
-		data, n, done, err := readChunks(t, b, piece)
-		wholeData, wholeN, wholeDone, wholeErr := readChunks(t, b, max(1, len(b)))
-		if n != wholeN || done != wholeDone || err != wholeErr || !bytes.Equal(data, wholeData) {
-			t.Fatalf("%q in pieces of %d: %d, %v, %v; whole: %d, %v, %v", b, piece, n, done, err, wholeN, wholeDone, wholeErr)
-		}
-		checkRefusal(t, err)
-		if !done {
-			return
-		}
-		theirs, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:n])))
-		if err != nil && !strings.Contains(err.Error(), "too much non-data") {
-			t.Fatalf("net/http refuses %q: %v", b[:n], err)
-		}
-		if err == nil && !bytes.Equal(theirs, data) {
-			t.Fatalf("data %q, net/http %q", data, theirs)
-		}
-		checkTrailersAgainst(t, b[:n])
-	})
+	f.Fuzz(checkChunked)
+}
+
+// checkChunked fails unless a body is judged alike in pieces and whole, and read as net/http reads it.
+func checkChunked(t *testing.T, b []byte, piece int) {
+	piece = max(1, min(piece, len(b)))
+	data, n, done, err := readChunks(t, b, piece)
+	wholeData, wholeN, wholeDone, wholeErr := readChunks(t, b, max(1, len(b)))
+	if n != wholeN || done != wholeDone || err != wholeErr || !bytes.Equal(data, wholeData) {
+		t.Fatalf("%q in pieces of %d: %d, %v, %v; whole: %d, %v, %v", b, piece, n, done, err, wholeN, wholeDone, wholeErr)
+	}
+	checkRefusal(t, err)
+	if !done {
+		return
+	}
+	theirs, err := io.ReadAll(httputil.NewChunkedReader(bytes.NewReader(b[:n])))
+	if err != nil && !strings.Contains(err.Error(), "too much non-data") {
+		t.Fatalf("net/http refuses %q: %v", b[:n], err)
+	}
+	if err == nil && !bytes.Equal(theirs, data) {
+		t.Fatalf("data %q, net/http %q", data, theirs)
+	}
+	checkTrailersAgainst(t, b[:n])
 }
 
 // checkTrailersAgainst fails unless net/http takes the trailers of a body too.

@@ -157,6 +157,9 @@ func (r *request) conclude() error {
 	if err != nil {
 		return err
 	}
+	if err := checkTrailer(&r.head); err != nil {
+		return err
+	}
 	hops, err := r.readHops()
 	if err != nil {
 		return err

@@ -90,6 +90,9 @@ func (r *response) conclude(headRequest bool) error {
 	if err != nil {
 		return err
 	}
+	if err := checkTrailer(&r.head); err != nil {
+		return err
+	}
 	hops, err := r.readHops()
 	if err != nil {
 		return err

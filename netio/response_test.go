@@ -52,6 +52,7 @@ var refusedResponses = []struct {
 	{"chunked in HTTP/1.0", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", errOldCoding},
 	{"Connection names Content-Length", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: Content-Length\r\n\r\n", errOptionNames},
 	{"Connection that is no list of tokens", "HTTP/1.1 200 OK\r\nConnection: a b\r\n\r\n", errOption},
+	{"Trailer: Transfer-Encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: Transfer-Encoding\r\n\r\n", errTrailerField},
 	{"101 to nothing", "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\n\r\n", errBareUpgrade},
 	{"101 fields", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: 1\r\n", maxFields+1) + "\r\n", errTooManyFields},
 	{"a reason that never ends", "HTTP/1.1 200 " + strings.Repeat("x", maxHead), errHeadTooLarge},
