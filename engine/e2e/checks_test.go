@@ -1,0 +1,63 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+const checkedServices = `
+services:
+  command:
+    run: {{svc "command"}}
+    base: http://127.0.0.1:{{port "command"}}
+    healthCheck: {type: command, command: "echo asked >> {{dir}}/checks; test -e {{dir}}/healthy"}
+    idleTimeout: 1m
+  range:
+    run: {{svc "range" "-sick=2"}}
+    base: http://127.0.0.1:{{port "range"}}
+    healthCheck: {type: http, url: /_/health, method: HEAD, expectedStatus: 500-599}
+    idleTimeout: 1m
+  other:
+    # What is checked may be another port than the one that serves.
+    run: {{svc "other"}}
+    base: http://127.0.0.1:{{port "other"}}
+    healthCheck: {type: tcp, port: {{port "aside"}}}
+    idleTimeout: 1m
+`
+
+// TestKindsOfHealthCheck: tcp and http are among the scenarios; here is what else the config can say.
+func TestKindsOfHealthCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.start(checkedServices)
+	pending := e.later("GET", "command", "/", nil)
+	e.await("command", "listen", 1)
+	e.until("the check to be tried", func() bool {
+		asked, _ := os.ReadFile(filepath.Join(e.dir, "checks"))
+		return len(asked) > 0
+	})
+	if i := e.inspect("command"); i.State != "starting" || i.Waiting != 1 {
+		t.Errorf("it listens and its check fails: %+v; want it starting with one request held", i)
+	}
+	e.write("healthy", "")
+	e.seen(e.outcome(pending))
+
+	if got := e.ask("range", "/"); got.Checks != 1 {
+		t.Errorf("let through after %d checks; want 1, as 503 is what is expected", got.Checks)
+	}
+
+	pending = e.later("GET", "other", "/", nil)
+	e.await("other", "listen", 1)
+	if i := e.inspect("other"); i.State != "starting" {
+		t.Errorf("before the checked port listens it is %s", i.State)
+	}
+	e.directly("aside")
+	e.seen(e.outcome(pending))
+
+	for service, kind := range map[string]string{"command": "command", "range": "http", "other": "tcp"} {
+		if got := e.inspect(service).HealthCheck.Type; got != kind {
+			t.Errorf("%s: the admin API says its check is %q; want %q", service, got, kind)
+		}
+	}
+}
