@@ -33,7 +33,7 @@ func (i *instance) carryOut(e Effect) {
 		e.Service = i.Name()
 		i.system.options.Journal.Record(e)
 	case End:
-		i.close()
+		i.close(true)
 	}
 }
 

@@ -194,8 +194,13 @@ func (d *delegated) endForeground(patience context.Context) {
 	d.v.children.signal(d.child, syscall.SIGTERM)
 	select {
 	case <-d.child.done:
+		return
 	case <-patience.Done():
-		d.v.children.signal(d.child, syscall.SIGKILL)
+	}
+	d.v.children.signal(d.child, syscall.SIGKILL)
+	select {
+	case <-d.child.done:
+	case <-time.After(killGrace / 2): // the machine waits for killGrace
 	}
 }
 

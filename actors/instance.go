@@ -153,7 +153,7 @@ func (i *instance) leave() {
 	if i.legacy.conduct != nil {
 		i.legacy.conduct.abandon()
 	}
-	i.close()
+	i.close(false)
 }
 
 // confess notes a panic, and lets it go on to the supervisor.

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -132,7 +133,11 @@ func (h *house) close() {
 	}
 	h.system.mu.Unlock()
 	for _, v := range all {
-		if err := v.Retire(h.soon()); err != nil {
+		err := v.Retire(h.soon())
+		for errors.Is(err, &Refusal{Reason: StopFailed}) { // it is tried again: join it
+			err = v.Retire(h.soon())
+		}
+		if err != nil {
 			h.t.Errorf("cannot retire %s: %v", v.Name(), err)
 		}
 	}

@@ -168,8 +168,11 @@ func TestRetiredServiceCanBeReplaced(t *testing.T) {
 	if refusal := h.ask(v); refusal == nil || refusal.Reason != Closing {
 		t.Errorf("answered %+v", refusal)
 	}
-	if err := v.Retire(h.soon()); !errors.Is(err, ErrClosing) {
+	if err := v.Retire(h.soon()); err != nil {
 		t.Errorf("retired again: %v", err)
+	}
+	if err := v.Stop(h.soon(), false); !errors.Is(err, ErrClosing) {
+		t.Errorf("stopped after it: %v", err)
 	}
 	next := h.system.Spawn(spec)
 	g := h.wake(next)

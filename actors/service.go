@@ -2,6 +2,7 @@ package actors
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +18,10 @@ type Service struct {
 	system *System
 	pid    *actor.PID
 
-	door   sync.RWMutex // held for writing when the actor is about to end
-	closed bool
-	ended  chan struct{} // closed when the actor has ended
+	door    sync.RWMutex // held for writing when the actor is about to end
+	closed  bool
+	retired bool          // and nothing of the service runs
+	ended   chan struct{} // closed when the actor has ended
 
 	children *children
 	legacy   legacy // touched by the actor alone
@@ -79,7 +81,8 @@ func (v *Service) Stop(ctx context.Context, hold bool) error {
 // (it is tried again, and the actor stays), or that of ctx.
 func (v *Service) Retire(ctx context.Context) error {
 	c := newCaller()
-	if err := v.call(ctx, c, Retire{c, time.Now()}); err != nil {
+	err := v.call(ctx, c, Retire{c, time.Now()})
+	if err != nil && !(errors.Is(err, ErrClosing) && v.isRetired()) {
 		return err
 	}
 	select {
@@ -141,12 +144,18 @@ func (v *Service) tell(message any) bool {
 	return true
 }
 
+func (v *Service) isRetired() bool {
+	v.door.RLock()
+	defer v.door.RUnlock()
+	return v.retired
+}
+
 // close lets no more messages in: what was told before is handled first.
-func (v *Service) close() {
+func (v *Service) close(retired bool) {
 	v.door.Lock()
 	defer v.door.Unlock()
 	if !v.closed {
-		v.closed = true
+		v.closed, v.retired = true, retired
 		v.system.actors.Root.Poison(v.pid)
 	}
 }
