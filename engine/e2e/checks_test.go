@@ -3,6 +3,7 @@ package e2e
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -58,6 +59,21 @@ func TestKindsOfHealthCheck(t *testing.T) {
 	for service, kind := range map[string]string{"command": "command", "range": "http", "other": "tcp"} {
 		if got := e.inspect(service).HealthCheck.Type; got != kind {
 			t.Errorf("%s: the admin API says its check is %q; want %q", service, got, kind)
+		}
+	}
+}
+
+// TestLocalhostIsBothFamilies: a base on localhost is found wherever its service listens, as some choose ::1 alone.
+func TestLocalhostIsBothFamilies(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(`
+services:
+  four: {run: {{svc "four"}} , base: "http://localhost:{{port "four"}}", idleTimeout: 1m, env: {HOST: 127.0.0.1}}
+  six:  {run: {{svc "six"}}, base: "http://localhost:{{port "six"}}", idleTimeout: 1m, env: {HOST: "::1"}}
+`)
+	for service, family := range map[string]string{"four": "127.0.0.1:", "six": "[::1]:"} {
+		if got := e.ask(service, "/"); !strings.HasPrefix(got.Remote, family) {
+			t.Errorf("%s was reached from %s; want over %s", service, got.Remote, family)
 		}
 	}
 }

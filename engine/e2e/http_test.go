@@ -157,3 +157,27 @@ services:
 		e.reach("sock", "stopped")
 	}
 }
+
+// TestASlowAnswerTimesOut with 504, and the service, which is only slow, stays.
+func TestASlowAnswerTimesOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("never")
+	e := w.start(`
+services:
+  slow: {run: {{svc "slow"}}, base: "http://127.0.0.1:{{port "slow"}}", idleTimeout: 1m, responseTimeout: 200ms}
+`)
+	first := e.ask("slow", "/")
+	r := e.get("slow", atHold+"?gate=never")
+	if r.status != http.StatusGatewayTimeout {
+		t.Errorf("got %v; want 504", r)
+	}
+	e.leaksNothing(r)
+	if last := e.ask("slow", "/"); last.Pid != first.Pid {
+		t.Errorf("served by pid %d, then %d", first.Pid, last.Pid)
+	}
+	// Once the head of an answer is there, its body may take its time.
+	if r := e.get("slow", atSSE+"?n=1&ms=500"); r.status != http.StatusOK || !strings.Contains(r.body, "event 0") {
+		t.Errorf("a slow body: %v", r)
+	}
+}

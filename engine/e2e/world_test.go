@@ -246,7 +246,7 @@ func (w *world) until(what string, holds func() bool) {
 
 // eventually tells whether the condition comes to hold.
 func eventually(holds func() bool) bool {
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(patience)
 	for !holds() {
