@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"dynapm/actors/keeper"
@@ -31,7 +32,7 @@ type conduct interface {
 
 func (v *Service) conductOf(r Run) conduct {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := common{v: v, run: r, ctx: ctx, cancel: cancel, begun: make(chan struct{})}
+	c := common{v: v, run: r, ctx: ctx, cancel: cancel, begun: make(chan struct{}), toldEnd: new(atomic.Bool)}
 	if v.spec.Managed != nil {
 		return &managed{common: c}
 	}
@@ -49,12 +50,13 @@ type common struct {
 
 	// Used by the actor alone:
 	probing context.CancelFunc // of the last probe
-	toldEnd bool
+
+	toldEnd *atomic.Bool // set by the actor
 }
 
 func (c *common) Run() Run     { return c.run }
 func (c *common) abandon()     { c.cancel() }
-func (c *common) ending() bool { return c.toldEnd }
+func (c *common) ending() bool { return c.toldEnd.Load() }
 
 func (c *common) fact() Fact   { return Fact{c.run, time.Now()} }
 func (c *common) tell(e Event) { c.v.tell(e) }
@@ -88,7 +90,7 @@ func (c *common) probe(until time.Time) { c.watch(until, func() bool { return tr
 // watch is probe, once it is known that there is something to be checked.
 func (c *common) watch(until time.Time, present func() bool) {
 	c.endProbe()
-	c.toldEnd = false
+	c.toldEnd.Store(false)
 	ctx, cancel := context.WithDeadline(c.ctx, until)
 	c.probing = cancel
 	began := time.Now()
@@ -113,7 +115,7 @@ func (c *common) watch(until time.Time, present func() bool) {
 // toEnd is the beginning of every term.
 func (c *common) toEnd() {
 	c.endProbe()
-	c.toldEnd = true
+	c.toldEnd.Store(true)
 }
 
 // endProbe gives up a probe that goes on.

@@ -65,7 +65,7 @@ type (
 		Pid     int // 0: none of ours
 		Held    bool
 		// Reason is one line, and after it the last lines of output where a
-		// process failed. It may tell internals: not for clients.
+		// process failed (see Explain). It may tell internals: not for clients.
 		Reason string
 		Clock  StartClock
 	}

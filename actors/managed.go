@@ -37,10 +37,14 @@ func (m *managed) start() {
 	m.await()
 }
 
-// await reports the exit.
+// await reports the exit, with the last output if nobody asked for it.
 func (m *managed) await() {
 	<-m.child.done
-	m.over(withTail(exitText(m.child.exit), m.output(), 0))
+	reason := exitText(m.child.exit)
+	if !m.ending() {
+		reason = withTail(reason, m.output(), 0)
+	}
+	m.over(reason)
 }
 
 func (m *managed) found(p keeper.Process) {

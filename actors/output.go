@@ -47,7 +47,20 @@ func withTail(reason, path string, from int64) string {
 	if lines[0] == "" {
 		return reason
 	}
-	return reason + "; its last output:\n  " + strings.Join(lines, "\n  ")
+	return reason + tailMark + strings.Join(lines, tailIndent)
+}
+
+// tailMark stands between a reason and the first line of the output after it,
+// tailIndent before each line.
+const (
+	tailMark   = "; its last output:" + tailIndent
+	tailIndent = "\n  "
+)
+
+// Explain parts the reason of a record from the output that withTail has added; output is "" where it added none.
+func (r Record) Explain() (reason, output string) {
+	reason, output, _ = strings.Cut(r.Reason, tailMark)
+	return reason, strings.ReplaceAll(output, tailIndent, "\n")
 }
 
 // printable drops what could play with the terminal of whoever reads a log.

@@ -61,6 +61,20 @@ func TestTailIsShortAndOfThisTimeOnly(t *testing.T) {
 	}
 }
 
+// TestExplain parts what withTail has put together.
+func TestExplain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte("one\ntwo\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if reason, output := (Record{Reason: withTail("why", path, 0)}).Explain(); reason != "why" || output != "one\ntwo" {
+		t.Errorf("%q and %q", reason, output)
+	}
+	if reason, output := (Record{Reason: "why"}).Explain(); reason != "why" || output != "" {
+		t.Errorf("%q and %q", reason, output)
+	}
+}
+
 func TestRefusalsAreToldApartByTheirReason(t *testing.T) {
 	var err error = &Refusal{Reason: AlreadyUp, Detail: "since noon"}
 	if !errors.Is(err, ErrAlreadyUp) || errors.Is(err, ErrNotUp) {

@@ -46,16 +46,17 @@ type Engine struct {
 // before anything has been started; the keeper comes before the first client is accepted, since a process that forks
 // while it serves gives its clients' connections to its children.
 func Start(cfg *config.Config) (*Engine, error) {
+	log, terminal := newLog()
 	e := &Engine{
 		cfg:          cfg,
-		log:          newLog(),
+		log:          log,
+		journal:      newJournal(log, terminal),
 		traffic:      &traffic{backends: map[*actors.Gate][]*netio.Backend{}},
 		byName:       map[string]*service{},
 		leave:        make(chan bool, 1),
 		servicesDown: make(chan struct{}),
 		ended:        make(chan error, 1),
 	}
-	e.journal = newJournal(e.log)
 	for _, note := range cfg.Notes {
 		e.log.Warn(note.String())
 	}

@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,19 +19,21 @@ import (
 // splicers must not wait for a terminal that somebody has paused, so one goroutine writes; when it is far behind,
 // lines are dropped and counted. It is actors' Journal.
 type journal struct {
-	log    *slog.Logger
-	lines  chan func()
-	lost   atomic.Int64
-	closed chan struct{}
-	clocks map[string]actors.StartClock // of the last start; the writing goroutine's
+	log      *slog.Logger
+	terminal io.Writer // where a service's output is shown as the lines it had; nil: it goes into the log line
+	lines    chan func()
+	lost     atomic.Int64
+	closed   chan struct{}
+	clocks   map[string]actors.StartClock // of the last start; the writing goroutine's
 
 	mu          sync.Mutex
 	subscribers map[chan admin.Event]struct{}
 }
 
-func newJournal(log *slog.Logger) *journal {
+func newJournal(log *slog.Logger, terminal io.Writer) *journal {
 	j := &journal{
 		log:         log,
+		terminal:    terminal,
 		lines:       make(chan func(), 4096),
 		closed:      make(chan struct{}),
 		clocks:      map[string]actors.StartClock{},
@@ -91,14 +96,21 @@ func (j *journal) state(r actors.Record) {
 		j.clocks[r.Service] = r.Clock
 		args = append(args, steps(r.Clock.Accepted, r.Clock)...)
 	}
-	if r.Reason != "" {
-		args = append(args, "reason", r.Reason)
+	reason, output := r.Explain()
+	if reason != "" {
+		args = append(args, "reason", reason)
+	}
+	if output != "" && j.terminal == nil {
+		args = append(args, "output", output)
 	}
 	level := slog.LevelInfo
 	if r.State == actors.StateFailed {
 		level = slog.LevelError
 	}
 	j.log.Log(context.Background(), level, r.State.String(), args...)
+	if output != "" && j.terminal != nil {
+		fmt.Fprintf(j.terminal, "    | %s\n", strings.ReplaceAll(output, "\n", "\n    | "))
+	}
 }
 
 // wake tells how long the first of those who waited has waited, and for what.

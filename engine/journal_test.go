@@ -18,7 +18,7 @@ import (
 func logged(t *testing.T, tell func(*journal)) []map[string]any {
 	t.Helper()
 	var out bytes.Buffer
-	j := newJournal(slog.New(slog.NewJSONHandler(&out, nil)))
+	j := newJournal(slog.New(slog.NewJSONHandler(&out, nil)), nil)
 	tell(j)
 	j.close()
 	var lines []map[string]any
@@ -60,6 +60,22 @@ func TestFailureIsAnError(t *testing.T) {
 	}
 }
 
+// TestOutputOfAFailure is shown as it was printed where a person reads it, and kept apart where a program does.
+func TestOutputOfAFailure(t *testing.T) {
+	record := actors.Record{Service: "blog", State: actors.StateFailed, Reason: "exited with status 3; its last output:\n  one\n  two"}
+	line := logged(t, func(j *journal) { j.Record(record) })[0]
+	if line["reason"] != "exited with status 3" || line["output"] != "one\ntwo" {
+		t.Errorf("the line is %v", line)
+	}
+	var screen bytes.Buffer
+	j := newJournal(slog.New(slog.DiscardHandler), &screen)
+	j.Record(record)
+	j.close()
+	if got := screen.String(); got != "    | one\n    | two\n" {
+		t.Errorf("the terminal shows %q", got)
+	}
+}
+
 // stuck is a terminal that somebody has paused, until released.
 type stuck struct {
 	released chan struct{}
@@ -76,7 +92,7 @@ func (s *stuck) Write(p []byte) (int, error) {
 
 func TestSlowLogHoldsNobodyUp(t *testing.T) {
 	terminal := &stuck{released: make(chan struct{})}
-	j := newJournal(slog.New(slog.NewJSONHandler(terminal, nil)))
+	j := newJournal(slog.New(slog.NewJSONHandler(terminal, nil)), nil)
 	for range 2 * cap(j.lines) {
 		j.Record(actors.Record{Service: "blog"}) // would hang here
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"io"
 	"log/slog"
 	"os"
 	"time"
@@ -9,13 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newLog writes to standard error, for a person where that is a terminal and as JSON otherwise.
-func newLog() *slog.Logger {
-	if onTerminal() {
-		_, plain := os.LookupEnv("NO_COLOR")
-		return slog.New(tint.NewHandler(os.Stderr, &tint.Options{TimeFormat: "15:04:05.000", NoColor: plain}))
+// newLog writes to standard error, for a person where that is a terminal, which is given as well then, and as JSON
+// otherwise.
+func newLog() (log *slog.Logger, terminal io.Writer) {
+	if !onTerminal() {
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
 	}
-	return slog.New(slog.NewJSONHandler(os.Stderr, nil))
+	_, plain := os.LookupEnv("NO_COLOR")
+	return slog.New(tint.NewHandler(os.Stderr, &tint.Options{TimeFormat: "15:04:05.000", NoColor: plain})), os.Stderr
 }
 
 func onTerminal() bool {
