@@ -41,6 +41,7 @@ type Client struct {
 	name    string // makes launch tokens unlike those of other engines
 	exits   *deliveries
 	closing chan struct{} // closed by Close and by a successful Shutdown
+	parted  chan struct{} // closed when there is no connection any more
 	close   sync.Once
 	// steady is held by Shutdown, so that the keeper it sends away is not
 	// taken for one that was lost.
@@ -86,6 +87,7 @@ func Open(o Options) (*Client, error) {
 		options: o, dir: dir, name: rand.Text(),
 		exits:   newDeliveries(),
 		closing: make(chan struct{}),
+		parted:  make(chan struct{}),
 		linked:  make(chan struct{}),
 		kept:    make(map[identity]Process),
 	}
@@ -219,11 +221,9 @@ func (c *Client) sendAway(ctx context.Context, to *link) error {
 // not yet been called is called by the next engine's client instead.
 func (c *Client) Close() error {
 	c.close.Do(func() { close(c.closing) })
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.link != nil {
-		return c.link.conn.Close()
-	}
+	// Until the connection is closed the keeper would take the next engine for
+	// a second one.
+	<-c.parted
 	return nil
 }
 

@@ -12,6 +12,7 @@ const (
 
 // maintain keeps the client linked with a keeper until it is closed.
 func (c *Client) maintain(l *link) {
+	defer close(c.parted)
 	defer c.dir.close()
 	for l != nil {
 		go c.receive(l)
@@ -22,6 +23,9 @@ func (c *Client) maintain(l *link) {
 		select {
 		case <-l.done:
 		case <-c.closing:
+			// A close alone is not seen by the other end while a process that
+			// is just being forked has a copy of the descriptor.
+			_ = l.conn.CloseWrite()
 			l.conn.Close()
 			return
 		}

@@ -125,7 +125,7 @@ func TestHolder(t *testing.T) {
 	}
 	address := strings.TrimSpace(line)
 	who, found := Holder(address)
-	prefix := fmt.Sprintf("pid %d (%s", p.Pid, executable[:20])
+	prefix := fmt.Sprintf("pid %d (%s", p.Pid, executable[:min(20, len(executable))])
 	if !found || !strings.HasPrefix(who, prefix) || !strings.HasSuffix(who, ")") {
 		t.Errorf("%q, %t, want %s...", who, found, prefix)
 	}

@@ -79,10 +79,7 @@ type Result struct {
 // Candidates) is tried each time. run runs a command check once, and is nil
 // for other kinds.
 func Wait(ctx context.Context, addresses []string, check Check, run func(context.Context) error) Result {
-	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run}
-	if len(addresses) > 0 {
-		w.result.Address = addresses[0]
-	}
+	w := newWaiter(addresses, check, run)
 	try, pace := w.try()
 	if try == nil {
 		return w.result
@@ -112,6 +109,14 @@ type waiter struct {
 	run       func(context.Context) error
 	result    Result
 	last      error // of a try that was not cut off by the end of the wait
+}
+
+func newWaiter(addresses []string, check Check, run func(context.Context) error) *waiter {
+	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run}
+	if len(addresses) > 0 {
+		w.result.Address = addresses[0]
+	}
+	return w
 }
 
 // try returns how a try is made and how long is waited between two, or nil if

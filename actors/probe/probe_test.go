@@ -15,12 +15,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// briefly is a wait that is certain to end without success: long enough for
-// several tries.
-func briefly(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-	t.Cleanup(cancel)
-	return ctx
+// tryOnce makes the first try of a Wait: what it says does not hang on how much
+// time there is for more.
+func tryOnce(t *testing.T, addresses []string, check Check, run func(context.Context) error) Result {
+	w := newWaiter(addresses, check, run)
+	try, _ := w.try()
+	w.result.Err = w.once(t.Context(), try)
+	return w.result
 }
 
 func long(t *testing.T) context.Context {
@@ -58,7 +59,7 @@ func TestTCP(t *testing.T) {
 		}
 	}
 	l.Close()
-	r := Wait(briefly(t), []string{address}, Check{}, nil)
+	r := tryOnce(t, []string{address}, Check{}, nil)
 	if r.Err == nil || r.Err.Error() != "nothing listens on "+address || !r.Listening.IsZero() || r.Address != address {
 		t.Errorf("%+v", r)
 	}
@@ -85,6 +86,22 @@ func TestComesUp(t *testing.T) {
 	}
 }
 
+// When the wait ends amid a try, the failure of the try before is told.
+func TestWaitEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	r := Wait(ctx, []string{freeAddress(t)}, Check{Kind: Command, Command: "check"}, func(ctx context.Context) error {
+		if tries++; tries < 3 {
+			return errors.New("exit status 1")
+		}
+		cancel()
+		return ctx.Err()
+	})
+	if r.Err == nil || r.Err.Error() != `"check" failed: exit status 1` || tries != 3 {
+		t.Errorf("%v after %d", r.Err, tries)
+	}
+}
+
 // Of both loopbacks the one that answers is told.
 func TestBothLoopbacks(t *testing.T) {
 	needIPv6(t)
@@ -99,7 +116,7 @@ func TestBothLoopbacks(t *testing.T) {
 			t.Errorf("%+v, want %s", r, l.Addr())
 		}
 		l.Close()
-		r := Wait(briefly(t), candidates, Check{}, nil)
+		r := tryOnce(t, candidates, Check{}, nil)
 		want := "nothing listens on 127.0.0.1:" + port + " or [::1]:" + port
 		if r.Err == nil || r.Err.Error() != want {
 			t.Errorf("%v, want %s", r.Err, want)
@@ -107,8 +124,7 @@ func TestBothLoopbacks(t *testing.T) {
 	}
 }
 
-// A listener whose queue is full does not answer: the try ends in its time,
-// and the wait in its own.
+// A listener whose queue is full does not answer; the try ends in its time.
 func TestDoesNotAccept(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -123,13 +139,17 @@ func TestDoesNotAccept(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := "127.0.0.1:" + strconv.Itoa(name.(*unix.SockaddrInet4).Port)
-	for full := false; !full; {
-		s, err := connect(briefly(t), address)
-		if full = err != nil; !full {
-			defer s.close()
+	for range 4 { // the queue has room for one
+		s, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(s)
+		if err := unix.Connect(s, name); err != nil && !errors.Is(err, unix.EINPROGRESS) {
+			t.Fatal(err)
 		}
 	}
-	r := Wait(briefly(t), []string{address}, Check{Timeout: 20 * time.Millisecond}, nil)
+	r := tryOnce(t, []string{address}, Check{Timeout: 20 * time.Millisecond}, nil)
 	if r.Err == nil || r.Err.Error() != address+" does not accept connections" {
 		t.Error(r.Err)
 	}
@@ -172,7 +192,7 @@ func TestSelfConnect(t *testing.T) {
 func TestUnixAddress(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	address := "unix:" + path
-	r := Wait(briefly(t), []string{address}, Check{}, nil)
+	r := tryOnce(t, []string{address}, Check{}, nil)
 	if r.Err == nil || r.Err.Error() != "nothing listens on "+address || Listening(address) {
 		t.Error(r.Err)
 	}
@@ -193,7 +213,7 @@ func TestUnixAddress(t *testing.T) {
 			t.Errorf("%s: %+v", url, r)
 		}
 	}
-	r = Wait(briefly(t), []string{"unix:/" + strings.Repeat("x", 108)}, Check{}, nil)
+	r = tryOnce(t, []string{"unix:/" + strings.Repeat("x", 108)}, Check{}, nil)
 	if r.Err == nil || !strings.HasSuffix(r.Err.Error(), "the path is longer than the 107 bytes of a socket's") {
 		t.Error(r.Err)
 	}
@@ -213,12 +233,12 @@ func TestCommand(t *testing.T) {
 	if r.Err != nil || tries.Load() != 3 || r.Address != address || r.Listening.IsZero() {
 		t.Errorf("%+v after %d tries", r, tries.Load())
 	}
-	r = Wait(briefly(t), []string{address}, check, func(context.Context) error { return errors.New("exit status 22") })
+	r = tryOnce(t, []string{address}, check, func(context.Context) error { return errors.New("exit status 22") })
 	if r.Err == nil || r.Err.Error() != `"curl -f x" failed: exit status 22` {
 		t.Error(r.Err)
 	}
 	check.Timeout = 10 * time.Millisecond
-	r = Wait(briefly(t), []string{address}, check, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	r = tryOnce(t, []string{address}, check, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 	if r.Err == nil || r.Err.Error() != `"curl -f x" did not end within 10ms` {
 		t.Error(r.Err)
 	}
@@ -248,7 +268,7 @@ func TestNonsense(t *testing.T) {
 		{[]string{"127.0.0.1:1"}, Check{Kind: "smell"}, `there is no check of type "smell"`},
 		{[]string{"127.0.0.1:1"}, Check{Kind: HTTP, URL: "http://%zz"}, "cannot check: "},
 	} {
-		r := Wait(briefly(t), tc.addresses, tc.check, nil)
+		r := tryOnce(t, tc.addresses, tc.check, nil)
 		if r.Err == nil || !strings.Contains(r.Err.Error(), tc.want) {
 			t.Errorf("%+v: %v, want %q", tc, r.Err, tc.want)
 		}
