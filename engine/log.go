@@ -17,7 +17,7 @@ func newLog() (log *slog.Logger, terminal io.Writer) {
 		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
 	}
 	_, plain := os.LookupEnv("NO_COLOR")
-	return slog.New(tint.NewHandler(os.Stderr, &tint.Options{TimeFormat: "15:04:05.000", NoColor: plain})), os.Stderr
+	return slog.New(tint.NewTextHandler(os.Stderr, &tint.Options{TimeFormat: "15:04:05.000", NoColor: plain})), os.Stderr
 }
 
 func onTerminal() bool {
