@@ -62,8 +62,8 @@ func (c Client) call(ctx context.Context, method, path string, into any) error {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("%w at %s: %w", ErrNoEngine, c.Base, err)
+	if failed := (*url.Error)(nil); errors.As(err, &failed) {
+		return fmt.Errorf("%w at %s: %w", ErrNoEngine, c.Base, failed.Err)
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
