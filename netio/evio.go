@@ -24,25 +24,25 @@ func detachedFd(rwc io.ReadWriteCloser) int {
 
 // swapListener puts l under evio, in the place of the listener that evio has opened at address. evio watches a number,
 // not a socket: dup3(2) closes what was there. Both of its descriptors are replaced, since one is in Go's poller and
-// would wake the runtime, too, for each connection.
-func swapListener(address net.Addr, l *Listener) error {
+// would wake the runtime, too, for each connection. It returns their numbers.
+func swapListener(address net.Addr, l *Listener) ([]int, error) {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
-		return fmt.Errorf("cannot put a listener under evio: its address is a %T", address)
+		return nil, fmt.Errorf("cannot put a listener under evio: its address is a %T", address)
 	}
 	fds, err := listenersAt(tcp.AddrPort())
 	if err != nil {
-		return fmt.Errorf("cannot put a listener under evio: %w", err)
+		return nil, fmt.Errorf("cannot put a listener under evio: %w", err)
 	}
 	if len(fds) != 2 {
-		return fmt.Errorf("cannot put a listener under evio: it has %d descriptors and not 2", len(fds))
+		return nil, fmt.Errorf("cannot put a listener under evio: it has %d descriptors and not 2", len(fds))
 	}
 	for _, fd := range fds {
 		if err := l.over(fd); err != nil {
-			return fmt.Errorf("cannot put a listener under evio: %w", err)
+			return nil, fmt.Errorf("cannot put a listener under evio: %w", err)
 		}
 	}
-	return nil
+	return fds, nil
 }
 
 // listenersAt returns this process's descriptors of the listening socket at address.

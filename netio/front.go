@@ -1,64 +1,45 @@
 package netio
 
 import (
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
-	"runtime/debug"
 	"sync/atomic"
 	"time"
 
-	"github.com/tidwall/evio"
 	"golang.org/x/sys/unix"
 )
 
 // The front is evio's: it accepts, reads the first head of each connection, and hands the connection to a splicer. It
 // never writes a byte, since evio spins on output that a client does not read. One loop is enough for that, and with
 // more of them evio spins while one is busy.
+//
+// evio returns on any accept error. Then it is started again, for another round, after a pause that doubles. The
+// listeners are ours: clients that connect between two rounds wait in their queues.
 type front struct {
-	server   *Server
-	stopping atomic.Bool
-	ended    chan struct{} // closed when evio serves no more
-	err      error         // why, if nobody asked for it; written before ended is closed
+	server *Server
+	begun  chan error    // the first round reports here
+	quit   chan struct{} // closed by stop
+	ended  chan struct{} // closed when there are no more rounds
+	err    error         // why, if nobody asked for it; written before ended is closed
+	turn   int           // of the splicers
 
 	restarts     atomic.Int64
 	headTimeouts atomic.Int64
-
-	// Below: of the present round of evio, touched on its loop only, or before it runs.
-	begun       chan error // the first round reports here, once
-	swap        error      // why the listeners could not be put under evio
-	served      bool       // the round came to serve
-	first, last *arrival   // connections without a whole head, oldest first
-	request     request
-	turn        int // of the splicers
-}
-
-// An arrival is a connection whose first head is not whole.
-type arrival struct {
-	conn       evio.Conn
-	bytes      []byte
-	since      time.Time
-	overloaded bool
-	expired    bool
-	next, prev *arrival
 }
 
 const (
-	tickEvery = 200 * time.Millisecond // how soon the front notices an old head, or that it shall stop
-
-	// evio returns on any accept error. It is started again after a pause that doubles, until it has not served for too long.
 	firstPause = 5 * time.Millisecond
 	lastPause  = time.Second
-	giveUpAt   = 30 * time.Second
+	giveUpAt   = 30 * time.Second // without having served
+
+	youth    = 50 * time.Millisecond
+	deafness = 5 * time.Second // a loop that does not answer for so long is dead
 )
 
 // startFront returns once connections are accepted.
 func startFront(s *Server) (*front, error) {
-	f := &front{server: s, ended: make(chan struct{}), begun: make(chan error, 1)}
+	f := &front{server: s, begun: make(chan error, 1), quit: make(chan struct{}), ended: make(chan struct{})}
 	go f.run()
 	if err := <-f.begun; err != nil {
 		<-f.ended
@@ -67,39 +48,44 @@ func startFront(s *Server) (*front, error) {
 	return f, nil
 }
 
-// stop ends the front, and closes the listeners and the connections without a whole head.
+// stop ends the front, and closes the listeners and the connections without a whole head. It may be called once.
 func (f *front) stop() {
-	f.stopping.Store(true)
+	close(f.quit)
 	<-f.ended
 }
 
-// run serves round after round until it is stopped. The listeners are ours: clients that connect between two rounds wait
-// in their queues.
+func (f *front) stopping() bool {
+	select {
+	case <-f.quit:
+		return true
+	default:
+		return false
+	}
+}
+
+// run plays round after round until it is stopped.
 func (f *front) run() {
 	defer close(f.ended)
-	spare := spareFiles{}
 	pause, lastServed := firstPause, time.Now()
 	for first := true; ; first = false {
-		spare.release()
-		err := f.serve(func() { spare.reserve(2*len(f.server.options.Listeners) + 4) })
-		spare.release()
-		if first && !f.served {
+		served, err := f.round(first)
+		if first && !served {
 			f.begun <- err
-			return
+			return // the listeners are still the caller's
 		}
-		if f.stopping.Load() {
+		if f.stopping() {
 			break
 		}
-		if f.served {
+		if served {
 			pause, lastServed = firstPause, time.Now()
-		}
-		if time.Since(lastServed) > giveUpAt {
+		} else if time.Since(lastServed) > giveUpAt {
 			f.err = fmt.Errorf("cannot accept connections any more: %w", err)
 			f.server.options.Log.Error("the front gives up", slog.Any("cause", err))
 			break
 		}
 		f.restarts.Add(1)
-		f.server.options.Log.Warn("accepting connections failed and is started again", slog.Any("cause", err), slog.Duration("pause", pause))
+		f.server.options.Log.Warn("accepting connections failed and is started again",
+			slog.Any("cause", err), slog.Duration("pause", pause))
 		time.Sleep(pause)
 		pause = min(2*pause, lastPause)
 	}
@@ -108,168 +94,51 @@ func (f *front) run() {
 	}
 }
 
-// serve runs evio once, to its end. ready is called when it serves.
-func (f *front) serve(ready func()) error {
-	f.served, f.swap, f.first, f.last = false, nil, nil, nil
-	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
-	addresses := make([]string, len(f.server.options.Listeners))
-	for i := range addresses {
-		addresses[i] = "tcp://127.0.0.1:0"
+// round has evio serve once, to its end, and tells whether it came to accepting.
+func (f *front) round(first bool) (served bool, err error) {
+	r, err := startRound(f)
+	if err != nil {
+		return false, err
 	}
-	events := evio.Events{
-		NumLoops: 1,
-		Serving:  func(s evio.Server) evio.Action { return f.onServing(s, ready) },
-		Opened:   f.onOpened,
-		Data:     f.onData,
-		Detached: f.onDetached,
-		Closed:   f.onClosed,
-		Tick:     f.onTick,
+	if err := r.await(r.heard); err != nil {
+		return false, err
 	}
-	err := evio.Serve(events, addresses...)
-	switch {
-	case f.swap != nil:
-		return f.swap
-	case err != nil:
-		return err
+	if first {
+		f.begun <- nil
 	}
-	return errors.New("evio has stopped; it does not say why")
-}
-
-func (f *front) onServing(s evio.Server, ready func()) (action evio.Action) {
-	defer f.rescue(&action, evio.Shutdown)
-	for i, l := range f.server.options.Listeners {
-		if f.swap = swapListener(s.Addrs[i], l); f.swap != nil {
-			return evio.Shutdown
-		}
-	}
-	ready()
-	f.served = true
+	// evio misses the end of a loop that ends while it is still starting: its Serve then waits for ever. So nothing is
+	// asked of a young loop, and one that has become old enough is asked whether it lives.
+	grown := time.After(youth)
 	select {
-	case f.begun <- nil:
-	default: // not the first round
+	case err := <-r.over:
+		return true, err
+	case <-grown:
 	}
-	return evio.None
-}
-
-func (f *front) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.Action) {
-	defer f.rescue(&action, evio.Close)
-	s := f.server
-	s.accepted.Add(1)
-	clients := s.clients.Add(1)
-	if s.sockets.Add(1) > s.limits.hard {
-		s.refused.Add(1)
-		return nil, o, evio.Close
+	r.bell.ring()
+	if err := r.await(r.heard); err != nil {
+		return true, err
 	}
-	a := &arrival{conn: c, since: time.Now(), overloaded: clients > s.limits.soft}
-	f.join(a)
-	c.SetContext(a)
-	o.ReuseInputBuffer = true // what is kept of it is copied
-	return nil, o, evio.None
-}
-
-// onData collects the first head. Good or bad, a head that is decided goes to a splicer. evio calls it without data
-// after a Wake, which is how an old head is ended.
-func (f *front) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) {
-	defer f.rescue(&action, evio.Close)
-	a := c.Context().(*arrival)
-	if in == nil {
-		if a.expired {
-			return nil, evio.Close
-		}
-		return nil, evio.None
-	}
-	a.bytes = append(a.bytes, in...)
-	if n, err := parseRequest(a.bytes, &f.request); n > 0 || err != nil {
-		return nil, evio.Detach
-	}
-	return nil, evio.None
-}
-
-// onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.
-func (f *front) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Action) {
-	defer f.rescue(&action, evio.None)
-	a := c.Context().(*arrival)
-	f.leave(a)
-	s := f.server
-	loop := s.splicers[f.turn%len(s.splicers)]
-	f.turn++
-	fd := detachedFd(rwc)
-	address := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
-	if errno := loop.handOver(fd, c.AddrIndex(), address, a); errno != 0 {
-		sysClose(fd)
-		s.clients.Add(-1)
-		s.sockets.Add(-1)
-		s.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
-	}
-	return evio.None
-}
-
-func (f *front) onClosed(c evio.Conn, _ error) (action evio.Action) {
-	defer f.rescue(&action, evio.None)
-	if a, ok := c.Context().(*arrival); ok {
-		f.leave(a)
-	}
-	f.server.clients.Add(-1)
-	f.server.sockets.Add(-1)
-	return evio.None
-}
-
-// onTick ends the connections whose head takes too long. They are in the order in which they came.
-func (f *front) onTick() (delay time.Duration, action evio.Action) {
-	delay = tickEvery
-	defer f.rescue(&action, evio.None)
-	if f.stopping.Load() {
-		return delay, evio.Shutdown
-	}
-	for a := f.first; a != nil && time.Since(a.since) > f.server.options.Timeouts.Head; a = f.first {
-		f.leave(a)
-		f.headTimeouts.Add(1)
-		a.expired = true
-		a.conn.Wake()
-	}
-	return delay, evio.None
-}
-
-// rescue keeps a panic from ending the process: evio has nobody else to catch it.
-func (f *front) rescue(action *evio.Action, then evio.Action) {
-	if cause := recover(); cause != nil {
-		f.server.options.Log.Error("panic in the front", slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
-		*action = then
+	select {
+	case err := <-r.over:
+		return true, err
+	case <-f.quit:
+		r.bell.ring() // which it answers by ending
+		return true, r.await(r.over)
 	}
 }
 
-func (f *front) join(a *arrival) {
-	if a.prev = f.last; a.prev != nil {
-		a.prev.next = a
-	} else {
-		f.first = a
-	}
-	f.last = a
-}
-
-// leave takes a out of the list, if it is there.
-func (f *front) leave(a *arrival) {
-	switch {
-	case a.prev != nil:
-		a.prev.next = a.next
-	case f.first == a:
-		f.first = a.next
-	default:
-		return
-	}
-	if a.next != nil {
-		a.next.prev = a.prev
-	} else {
-		f.last = a.prev
-	}
-	a.next, a.prev = nil, nil
-}
-
-// spareFiles are kept open for evio's next round, which needs some when descriptors have run out.
+// spareFiles are held open for two purposes. When descriptors have run out, they are what evio needs for its next round.
+// And evio closes the number of each of its listeners twice: whoever was given that number between the two would lose
+// his socket. So some are opened before evio's, and released just before: it is always the lowest free number that is
+// given.
 type spareFiles struct{ fds []int }
 
+// decoys are how many are opened first, with the lower numbers.
+const decoys = 4
+
+// reserve opens files until there are n, or no more to be had.
 func (s *spareFiles) reserve(n int) {
-	for range n {
+	for len(s.fds) < n {
 		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return
@@ -283,14 +152,4 @@ func (s *spareFiles) release() {
 		unix.Close(fd)
 	}
 	s.fds = nil
-}
-
-// trusts tells whether an address is among the trusted proxies.
-func (o *Options) trusts(a netip.Addr) bool {
-	for _, p := range o.TrustedProxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

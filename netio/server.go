@@ -23,7 +23,6 @@ type Server struct {
 	refused    atomic.Int64 // by the hard cap
 
 	stopFront sync.Once
-	done      chan struct{}
 }
 
 // Serve starts a Server and returns once it accepts. On an error the listeners still belong to the caller.
@@ -34,8 +33,11 @@ func Serve(o Options) (*Server, error) {
 	if len(o.Listeners) == 0 {
 		return nil, errors.New("cannot serve: no listener is given")
 	}
-	s := &Server{options: o.withDefaults(), done: make(chan struct{})}
-	s.limits = o.limits()
+	return serve(o.withDefaults(), o.limits())
+}
+
+func serve(o Options, l limits) (*Server, error) {
+	s := &Server{options: o, limits: l}
 	for range s.options.Splicers {
 		loop, err := newSplicer(s)
 		if err != nil {

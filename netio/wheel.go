@@ -35,9 +35,7 @@ func (w *wheel) set(t *timer, deadline int64) {
 	if deadline == 0 || t.linked && t.tick <= deadline>>tickShift+1 {
 		return
 	}
-	if t.linked {
-		w.remove(t)
-	}
+	w.unlink(t)
 	w.insert(t)
 }
 
@@ -59,6 +57,11 @@ func (w *wheel) insert(t *timer) {
 // remove takes t out for good.
 func (w *wheel) remove(t *timer) {
 	t.deadline = 0
+	w.unlink(t)
+}
+
+// unlink takes t out of its slot, if it is in one.
+func (w *wheel) unlink(t *timer) {
 	if !t.linked {
 		return
 	}
@@ -86,15 +89,14 @@ func (w *wheel) due(now int64) *timer {
 		}
 		// The slot of the next tick is emptied before the wheel turns to it.
 		for t := w.slots[(w.tick+1)%wheelSlots]; t != nil; t = w.slots[(w.tick+1)%wheelSlots] {
-			deadline := t.deadline
-			w.remove(t)
-			if deadline == 0 {
+			w.unlink(t)
+			if t.deadline == 0 {
 				continue
 			}
-			if deadline <= now {
+			if t.deadline <= now {
+				t.deadline = 0
 				return t
 			}
-			t.deadline = deadline
 			w.insertAfter(t)
 		}
 	}

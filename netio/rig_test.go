@@ -1,0 +1,386 @@
+package netio
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must happen. Nothing is asserted about how fast it does.
+const patience = 20 * time.Second
+
+// A rig is a Server on loopback with an Admission that a test can steer. Its end checks that no lease and no waiter is
+// left.
+type rig struct {
+	*testing.T
+	*Server
+	listener *Listener
+	gates    *gates
+}
+
+// newRig starts a server whose one service, for every host, is the backend at address ("" for none yet).
+func newRig(t *testing.T, address string, change ...func(*Options)) *rig {
+	t.Helper()
+	return newCappedRig(t, address, 0, change...)
+}
+
+// newCappedRig does so with a hard cap on sockets; 0: the usual one.
+func newCappedRig(t *testing.T, address string, hard int64, change ...func(*Options)) *rig {
+	t.Helper()
+	l, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gates{services: make(map[string]*gate)}
+	if address != "" {
+		g.add(t, "", address)
+	}
+	o := Options{Listeners: []*Listener{l}, Admission: g, Splicers: 2, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+	for _, f := range change {
+		f(&o)
+	}
+	caps := o.limits()
+	if hard > 0 {
+		caps.hard = hard
+	}
+	s, err := serve(o.withDefaults(), caps)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{T: t, Server: s, listener: l, gates: g}
+	t.Cleanup(r.end)
+	return r
+}
+
+func (r *rig) end() {
+	r.Server.Close()
+	c := r.Counters()
+	if c.Leases != 0 || c.Waiting != 0 || c.Connections != 0 || c.BackendIdle != 0 || c.Tunnels != 0 || c.Errors.Panics != 0 {
+		r.Errorf("after Close: %+v", c)
+	}
+	r.gates.each(func(g *gate) {
+		if n := g.out.Load(); n != 0 {
+			r.Errorf("%d leases were not released", n)
+		}
+	})
+}
+
+// service is the gate of the one service.
+func (r *rig) service() *gate { return r.gates.services[""] }
+
+type testWriter struct{ t *testing.T }
+
+func (w testWriter) Write(p []byte) (int, error) {
+	w.t.Helper()
+	w.t.Log(strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+// gates is an Admission. A host without a service of its own gets the one called "".
+type gates struct {
+	mu       sync.Mutex
+	services map[string]*gate
+	routed   func(listener int, host, path string)
+}
+
+func (g *gates) add(t *testing.T, host, address string) *gate {
+	t.Helper()
+	b, err := NewBackend(address, "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gt := &gate{changed: make(chan struct{}, 1)}
+	gt.backend.Store(b)
+	gt.open.Store(true)
+	g.mu.Lock()
+	g.services[host] = gt
+	g.mu.Unlock()
+	return gt
+}
+
+func (g *gates) each(f func(*gate)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, gt := range g.services {
+		f(gt)
+	}
+}
+
+func (g *gates) Route(listener int, host, path []byte) Route {
+	if g.routed != nil {
+		g.routed(listener, string(host), string(path))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if gt := g.services[string(host)]; gt != nil {
+		return gt
+	}
+	if gt := g.services[""]; gt != nil {
+		return gt
+	}
+	return nil
+}
+
+// A gate is a Route, and the one Lease that it gives out again and again.
+type gate struct {
+	backend  atomic.Pointer[Backend]
+	open     atomic.Bool
+	out      atomic.Int64 // leases
+	acquired atomic.Int64
+	canceled atomic.Int64
+	served   atomic.Pointer[Timing]
+
+	mu      sync.Mutex
+	waiters []*Waiter
+	changed chan struct{} // a waiter came or went
+	onWait  func(*Waiter)
+}
+
+func (g *gate) Acquire() (Lease, *Backend) {
+	if !g.open.Load() {
+		return nil, nil
+	}
+	g.out.Add(1)
+	g.acquired.Add(1)
+	return g, g.backend.Load()
+}
+
+func (g *gate) Release() {
+	if g.out.Add(-1) < 0 {
+		panic("a lease was released twice")
+	}
+}
+
+func (g *gate) Wait(w *Waiter) {
+	if g.onWait != nil {
+		g.onWait(w)
+		return
+	}
+	g.mu.Lock()
+	g.waiters = append(g.waiters, w)
+	g.mu.Unlock()
+	g.signal()
+}
+
+func (g *gate) Cancel(w *Waiter) {
+	g.canceled.Add(1)
+	g.mu.Lock()
+	for i := range g.waiters {
+		if g.waiters[i] == w {
+			g.waiters = append(g.waiters[:i], g.waiters[i+1:]...)
+			break
+		}
+	}
+	g.mu.Unlock()
+	g.signal()
+}
+
+func (g *gate) Served(_ *Waiter, t Timing) { g.served.Store(&t) }
+
+func (g *gate) signal() {
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// take returns the waiters, once there are n of them.
+func (g *gate) take(t testing.TB, n int) []*Waiter {
+	t.Helper()
+	for deadline := time.After(patience); ; {
+		g.mu.Lock()
+		if len(g.waiters) >= n {
+			all := g.waiters
+			g.waiters = nil
+			g.mu.Unlock()
+			return all
+		}
+		g.mu.Unlock()
+		select {
+		case <-g.changed:
+		case <-deadline:
+			t.Fatalf("%d waiters did not come", n)
+		}
+	}
+}
+
+// eventually waits until a condition holds that no event tells of.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.After(patience); !holds(); {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// A peer is a TCP connection of a test, at either end, that speaks raw bytes. What fails ends the test.
+type peer struct {
+	*net.TCPConn
+	t testing.TB
+	r *bufio.Reader
+}
+
+func newPeer(t testing.TB, c net.Conn) *peer {
+	c.SetDeadline(time.Now().Add(patience))
+	return &peer{TCPConn: c.(*net.TCPConn), t: t, r: bufio.NewReader(c)}
+}
+
+// dial connects a client.
+func (r *rig) dial() *peer {
+	r.Helper()
+	c, err := net.Dial("tcp", r.listener.Addr().String())
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { c.Close() })
+	return newPeer(r.T, c)
+}
+
+func (p *peer) send(text string) {
+	p.t.Helper()
+	if _, err := io.WriteString(p, text); err != nil {
+		p.t.Fatalf("cannot send %.80q: %v", text, err)
+	}
+}
+
+// expect reads exactly that text.
+func (p *peer) expect(text string) {
+	p.t.Helper()
+	got := make([]byte, len(text))
+	n, err := io.ReadFull(p.r, got)
+	if string(got[:n]) != text {
+		p.t.Fatalf("got %q (%v), want %q", got[:n], err, text)
+	}
+}
+
+// head reads to the empty line and returns what it read, with it.
+func (p *peer) head() string {
+	p.t.Helper()
+	var b strings.Builder
+	for {
+		line, err := p.r.ReadString('\n')
+		b.WriteString(line)
+		if err != nil {
+			p.t.Fatalf("a head ends after %q: %v", b.String(), err)
+		}
+		if line == "\r\n" {
+			return b.String()
+		}
+	}
+}
+
+// reply reads a response to a request of that method, and its body.
+func (p *peer) reply(method string) (*http.Response, string) {
+	p.t.Helper()
+	resp, err := http.ReadResponse(p.r, &http.Request{Method: method})
+	if err != nil {
+		p.t.Fatalf("no reply: %v", err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.t.Fatalf("the body breaks after %.80q: %v", body, err)
+	}
+	return resp, string(body)
+}
+
+// wantReply reads a response and compares it.
+func (p *peer) wantReply(method string, status int, body string) *http.Response {
+	p.t.Helper()
+	resp, got := p.reply(method)
+	if resp.StatusCode != status || got != body {
+		p.t.Fatalf("got %d %.200q, want %d %.200q", resp.StatusCode, got, status, body)
+	}
+	return resp
+}
+
+// wantEnd reads to a clean end.
+func (p *peer) wantEnd() {
+	p.t.Helper()
+	if rest, err := io.ReadAll(p.r); err != nil || len(rest) > 0 {
+		p.t.Fatalf("instead of the end came %q, %v", rest, err)
+	}
+}
+
+// wantBreak reads to an end that is not clean.
+func (p *peer) wantBreak() {
+	p.t.Helper()
+	if rest, err := io.ReadAll(p.r); err == nil {
+		p.t.Fatalf("instead of a break came %q and a clean end", rest)
+	}
+}
+
+// backend starts a raw TCP server; serve gets each of its connections and closes it by returning.
+func backend(t testing.TB, serve func(p *peer)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	t.Cleanup(func() { l.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				defer c.Close()
+				serve(newPeer(t, c))
+			})
+		}
+	})
+	return l.Addr().String()
+}
+
+// scripted is a backend for one connection at a time: the test itself speaks for it.
+func scripted(t testing.TB) (address string, accept func() *peer) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String(), func() *peer {
+		t.Helper()
+		l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+		c, err := l.Accept()
+		if err != nil {
+			t.Fatalf("the backend was not called: %v", err)
+		}
+		t.Cleanup(func() { c.Close() })
+		return newPeer(t, c)
+	}
+}
+
+// handler starts a net/http server as the backend.
+func handler(t testing.TB, f http.HandlerFunc) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	go s.Serve(l)
+	t.Cleanup(func() { s.Close() })
+	return l.Addr().String()
+}
+
+func get(path string) string {
+	return fmt.Sprintf("GET %s HTTP/1.1\r\nHost: a.example\r\n\r\n", path)
+}
+
+const ok2 = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -1,0 +1,283 @@
+package netio
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidwall/evio"
+	"golang.org/x/sys/unix"
+)
+
+// A round is one run of evio's Serve. Its methods on* are the callbacks, which evio calls on its one loop.
+type round struct {
+	front *front
+	bell  *bell
+	spare spareFiles
+	over  chan error // evio's Serve has returned
+	heard chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
+
+	replaced []int   // evio's descriptors for listeners, which are ours now
+	request  request // to see whether a head is whole
+
+	mu          sync.Mutex // guards what follows, and that no connection is closed while it is woken
+	first, last *arrival   // connections without a whole head, oldest first
+	sweeper     *time.Timer
+	sweeping    bool // the sweeper will come
+}
+
+// An arrival is a connection whose first head is not whole.
+type arrival struct {
+	conn       evio.Conn
+	bytes      []byte
+	since      time.Time
+	overloaded bool
+	expired    atomic.Bool
+	next, prev *arrival
+}
+
+// startRound has evio serve in a goroutine of its own.
+func startRound(f *front) (*round, error) {
+	listeners := f.server.options.Listeners
+	r := &round{front: f, over: make(chan error, 1), heard: make(chan error, 1)}
+	r.spare.reserve(decoys)
+	var err error
+	if r.bell, err = newBell(); err != nil {
+		r.spare.release()
+		return nil, err
+	}
+	r.sweeper = time.AfterFunc(time.Hour, r.sweep)
+	r.sweeper.Stop()
+	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
+	addresses := make([]string, len(listeners)+1)
+	for i := range addresses {
+		addresses[i] = "tcp://127.0.0.1:0"
+	}
+	events := evio.Events{
+		NumLoops: 1, Serving: r.onServing, Opened: r.onOpened, Data: r.onData, Detached: r.onDetached, Closed: r.onClosed,
+	}
+	go func() {
+		err := evio.Serve(events, addresses...)
+		r.spare.release()
+		r.bell.close()
+		r.sweeper.Stop()
+		select {
+		case err = <-r.heard: // why Serving has refused, or nothing of interest
+		default:
+		}
+		if err == nil {
+			err = errors.New("evio has stopped; it does not say why")
+		}
+		r.over <- err
+	}()
+	return r, nil
+}
+
+var errDeaf = errors.New("evio does not answer")
+
+// await waits for a word of the loop, or for its end. A loop that is dead is left to itself, without the listeners.
+func (r *round) await(word <-chan error) error {
+	select {
+	case err := <-word:
+		return err
+	case err := <-r.over:
+		return err
+	case <-time.After(deafness):
+		for _, fd := range r.replaced {
+			unix.Dup3(r.bell.client, fd, unix.O_CLOEXEC)
+		}
+		return errDeaf
+	}
+}
+
+func (r *round) onServing(s evio.Server) (action evio.Action) {
+	defer r.rescue(&action, evio.Shutdown)
+	listeners := r.front.server.options.Listeners
+	// The bell first: if there is but one descriptor left for accepted sockets, it shall be the bell's.
+	for i, address := range s.Addrs {
+		l := r.bell.listener
+		if i > 0 {
+			l = listeners[i-1]
+		}
+		fds, err := swapListener(address, l)
+		if err != nil {
+			r.heard <- err
+			return evio.Shutdown
+		}
+		r.replaced = append(r.replaced, fds...)
+	}
+	return evio.None
+}
+
+func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.Action) {
+	defer r.rescue(&action, evio.Close)
+	s := r.front.server
+	if c.AddrIndex() == 0 {
+		return nil, o, r.onBell(c)
+	}
+	s.accepted.Add(1)
+	if s.sockets.Load() >= s.limits.hard {
+		s.refused.Add(1)
+		return nil, o, evio.Close
+	}
+	s.sockets.Add(1)
+	a := &arrival{conn: c, since: time.Now(), overloaded: s.clients.Add(1) > s.limits.soft}
+	r.join(a)
+	c.SetContext(a)
+	o.ReuseInputBuffer = true // what is kept of it is copied
+	return nil, o, evio.None
+}
+
+// onBell is called when the bell comes, and each time it is rung.
+func (r *round) onBell(c evio.Conn) evio.Action {
+	if !r.bell.is(c) {
+		return evio.Close // a stranger that has found our abstract socket
+	}
+	r.spare.reserve(decoys + 2*len(r.front.server.options.Listeners) + 7) // what a round opens
+	select {
+	case r.heard <- nil:
+	default:
+	}
+	if r.front.stopping() {
+		return evio.Shutdown
+	}
+	return evio.None
+}
+
+// onData collects the first head. Good or bad, a head that is decided goes to a splicer. evio calls it without data
+// after a Wake.
+func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) {
+	defer r.rescue(&action, evio.Close)
+	a, ok := c.Context().(*arrival)
+	switch {
+	case !ok:
+		return nil, r.onBell(c)
+	case a.expired.Load():
+		return nil, evio.Close
+	}
+	a.bytes = append(a.bytes, in...)
+	if n, err := parseRequest(a.bytes, &r.request); n > 0 || err != nil {
+		return nil, evio.Detach
+	}
+	return nil, evio.None
+}
+
+// onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.
+func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Action) {
+	f, handed := r.front, false
+	defer func() {
+		if !handed {
+			rwc.Close()
+			f.server.clients.Add(-1)
+			f.server.sockets.Add(-1)
+		}
+	}()
+	defer r.rescue(&action, evio.None)
+	a := c.Context().(*arrival)
+	r.leave(a)
+	loop := f.server.splicers[f.turn%len(f.server.splicers)]
+	f.turn++
+	address := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+	errno := loop.handOver(detachedFd(rwc), c.AddrIndex()-1, address, a)
+	if handed = errno == 0; !handed {
+		f.server.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
+	}
+	return evio.None
+}
+
+func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
+	defer r.rescue(&action, evio.None)
+	if r.bell.lost(c) {
+		r.spare.release() // the loop ends
+	}
+	if a, ok := c.Context().(*arrival); ok { // else it was refused, or never opened
+		r.leave(a)
+		r.front.server.clients.Add(-1)
+		r.front.server.sockets.Add(-1)
+	}
+	return evio.None
+}
+
+// rescue keeps a panic from ending the process: evio has nobody else to catch it.
+func (r *round) rescue(action *evio.Action, then evio.Action) {
+	if cause := recover(); cause != nil {
+		r.front.server.options.Log.Error("panic in the front",
+			slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+		*action = then
+	}
+}
+
+// join puts a at the end of the line, and has the sweeper come when its time is up.
+func (r *round) join(a *arrival) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if a.prev = r.last; a.prev != nil {
+		a.prev.next = a
+	} else {
+		r.first = a
+	}
+	r.last = a
+	if !r.sweeping {
+		r.sweeping = true
+		r.sweeper.Reset(r.front.server.options.Timeouts.Head)
+	}
+}
+
+// leave takes a out of the line, if it is there.
+func (r *round) leave(a *arrival) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unlink(a)
+}
+
+func (r *round) unlink(a *arrival) {
+	switch {
+	case a.prev != nil:
+		a.prev.next = a.next
+	case r.first == a:
+		r.first = a.next
+	default:
+		return
+	}
+	if a.next != nil {
+		a.next.prev = a.prev
+	} else {
+		r.last = a.prev
+	}
+	a.next, a.prev = nil, nil
+}
+
+// sweep ends the connections whose head takes too long. It is not evio's Tick: the ticker of a Serve that has returned
+// wakes its loop once more, by writing eight bytes to a descriptor that by then may be a client's socket.
+func (r *round) sweep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	limit := r.front.server.options.Timeouts.Head
+	for a := r.first; a != nil; a = r.first {
+		if left := limit - time.Since(a.since); left > 0 {
+			r.sweeper.Reset(left)
+			return
+		}
+		r.unlink(a)
+		r.front.headTimeouts.Add(1)
+		a.expired.Store(true)
+		a.conn.Wake()
+	}
+	r.sweeping = false
+}
+
+// trusts tells whether an address is among the trusted proxies.
+func (o *Options) trusts(a netip.Addr) bool {
+	for _, p := range o.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
