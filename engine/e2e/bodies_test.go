@@ -183,6 +183,13 @@ services:
 	}
 	conn.Close()
 	e.await("feed", "gone", 1)
+
+	// The same in the middle of an upload.
+	conn, _ = e.dial()
+	e.send(conn, "POST /upload HTTP/1.1\nHost: feed\nContent-Length: 1000000\n\nabc")
+	e.await("feed", "request", 2)
+	conn.Close()
+	e.await("feed", "gone", 2)
 	e.await("feed", "term", 1)
 	if i := e.reach("feed", "stopped"); *i.ActiveConnections != 0 {
 		t.Errorf("asleep with %d connections", *i.ActiveConnections)

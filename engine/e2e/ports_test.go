@@ -53,7 +53,7 @@ services:
 	}
 }
 
-// TestASecondEngineIsTurnedAway, and the first does not notice.
+// TestASecondEngineIsTurnedAway, by the port or by the state directory, and the first does not notice.
 func TestASecondEngineIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
@@ -64,6 +64,16 @@ services:
 	second := e.run("engine", "-config", e.config)
 	if second.code != 1 || !strings.Contains(second.errors, fmt.Sprintf("pid %d ", e.cmd.Process.Pid)) {
 		t.Errorf("a second engine: %v; want exit 1 and the pid of the first, %d", second, e.cmd.Process.Pid)
+	}
+	file := e.write("other-ports.yaml", e.expand(`
+listen: 127.0.0.1:{{port "other-front"}}
+stateDir: {{dir}}/state
+adminApi: {port: {{port "other-admin"}}}
+services: {shop: {run: {{svc "shop"}}}}
+`))
+	third := e.run("engine", "-config", file)
+	if third.code != 1 || !strings.Contains(third.errors, fmt.Sprintf("pid %d)", e.cmd.Process.Pid)) || !strings.Contains(third.errors, "stateDir") {
+		t.Errorf("an engine with the same state directory: %v; want exit 1 and the pid of the first, %d", third, e.cmd.Process.Pid)
 	}
 	if last := e.ask("blog", "/"); last.Pid != first.Pid {
 		t.Errorf("the service of the first was restarted: pid %d, then %d", first.Pid, last.Pid)

@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// promises are the README's, word for word, each with the tests that hold it.
+var promises = map[string][]func(*testing.T){
+	"One start, however many requests come at once; all of them are held and answered by it.": {
+		TestFiftyFirstRequestsMakeOneStart},
+	"A service is never stopped while a request, a WebSocket or a stream of events uses it. The idle time counts from the end of the last request.": {
+		TestStreamOfRequestsKeepsTheServiceUp, TestLongConnectionKeepsTheServiceUp, TestIdleStop, TestRequestsRacingWithIdleStops},
+	"A request that arrives while its service is being stopped is held, and served by the next run.": {
+		TestRequestWhileStoppingIsServedByTheNextRun, TestStopLetsRequestsEnd},
+	"A start that fails answers everyone who waits, at once when the process exits; `dynapm status` and the log say why, with the last lines the service printed. Clients learn nothing of what is inside.": {
+		TestFailedStartAnswersAllThenBacksOff, TestStartsThatFail, TestDelegatedStartThatFails, TestStatus},
+	"Services are children of the keeper, a process of its own: they outlive the engine, and none is left behind or started twice.": {
+		TestSIGTERMLeavesServicesUp, TestInterruptLeavesNothingBehind, TestStopEndsEveryProcess},
+	"Paths, headers and bodies go through as they are; uploads and downloads of any size in constant memory.": {
+		TestPathsReachTheBackendUnchanged, TestRequestHeadersReachTheBackend, TestResponseReachesTheClientUnchanged, TestPOSTBodies,
+		TestLargeBodiesWithBoundedMemory},
+}
+
+// TestEachPromiseHasATest: a promise that is made, changed or taken back in the README is so here as well.
+func TestEachPromiseHasATest(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, found := strings.Cut(string(readme), "\n## What it promises\n")
+	section, _, ended := strings.Cut(section, "\n## ")
+	if !found || !ended {
+		t.Fatal("the README has no section \"What it promises\" before its last")
+	}
+	made := map[string]bool{}
+	for _, promise := range strings.Split(section, "\n- ")[1:] {
+		promise = strings.Join(strings.Fields(promise), " ")
+		made[promise] = true
+		if len(promises[promise]) == 0 {
+			t.Errorf("the README promises, and no test says that it holds it: %s", promise)
+		}
+	}
+	for promise := range promises {
+		if !made[promise] {
+			t.Errorf("held by tests, and the README does not promise it: %s", promise)
+		}
+	}
+}
