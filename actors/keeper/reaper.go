@@ -36,14 +36,14 @@ func pidOf(info *unix.Siginfo) int {
 	return int(*(*int32)(unsafe.Add(unsafe.Pointer(info), 16)))
 }
 
-// bury reaps one child that ended. With a service ends what is left of its
-// process group; the signal goes out before the reaping, for after it the
-// number may name another group.
+// bury reaps one child that ended. With a service that ended unasked ends what
+// is left of its process group; the signal goes out before the reaping, for
+// after it the number may name another group.
 func (s *server) bury(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.leader(pid)
-	if k != nil && k.Role == RoleService {
+	if k != nil && k.Role == RoleService && !k.asked {
 		unix.Kill(-pid, unix.SIGKILL)
 	}
 	var status syscall.WaitStatus
@@ -68,7 +68,13 @@ func (s *server) bury(pid int) {
 // records the exit.
 func (s *server) finish(k *kept, exit Exit) {
 	if k.Role == RoleService {
-		s.sweep(*k) // it is gone, and changes no more
+		s.mu.Lock()
+		left := *k
+		s.mu.Unlock()
+		if left.asked {
+			s.await(left)
+		}
+		s.sweep(left)
 	}
 	s.record(k, exit)
 }

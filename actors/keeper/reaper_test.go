@@ -74,7 +74,7 @@ func TestTermWakesStopped(t *testing.T) {
 }
 
 // Whatever a service forked ends with it, in whatever way it ends, and is gone
-// when the exit is told.
+// when the exit is told. After a SIGTERM it has time, until a SIGKILL.
 func TestNothingOfAServiceIsLeft(t *testing.T) {
 	for _, how := range []string{"group", "session", "daemon", "unmarked-session"} {
 		for _, end := range []string{"killed", "terminated", "by itself"} {
@@ -103,6 +103,15 @@ func TestNothingOfAServiceIsLeft(t *testing.T) {
 				}
 				if err := b.Signal(p, signal); err != nil {
 					t.Fatal(err)
+				}
+				if end == "terminated" {
+					b.until("the leader to end", func() bool { return !isAlive(p.Pid) })
+					if !isAlive(left) || !b.isKept(p) {
+						t.Error("what the leader left was given no time to end")
+					}
+					if err := b.Signal(p, syscall.SIGKILL); err != nil {
+						t.Fatal(err)
+					}
 				}
 				if e := b.exit(p); e.Signal != signal {
 					t.Errorf("%+v", e)

@@ -58,6 +58,10 @@ type kept struct {
 	goneAt uint64
 	// strays are the descendants outside its group when it was last signalled.
 	strays []procStat
+	// asked: it was told to end, so that what the leader leaves has time to.
+	asked bool
+	// killed is closed when that time is over.
+	killed chan struct{}
 	// ended is closed when nothing of it is left and its exit is recorded.
 	ended chan struct{}
 }
@@ -96,6 +100,7 @@ func (s *server) keep(k *kept) {
 	s.order++
 	k.order = s.order
 	k.ended = make(chan struct{})
+	k.killed = make(chan struct{})
 	s.kept[k.identity()] = k
 }
 

@@ -59,8 +59,13 @@ func (s *server) look(p Process) (*kept, kept) {
 func (s *server) signalGroup(k *kept, strays []procStat, sig syscall.Signal) error {
 	s.mu.Lock() // the reaper waits: while a zombie is left, its number is taken
 	defer s.mu.Unlock()
+	if sig == syscall.SIGKILL {
+		k.kill()
+	} else if sig != 0 {
+		k.asked = true
+	}
 	if k.gone {
-		return nil // what is left is being swept
+		return nil // what is left is signalled one by one
 	}
 	k.strays = strays
 	if stat, ok := readStat(k.Pid); !ok || stat.start != k.StartTime {
@@ -105,6 +110,32 @@ func (s *server) signalEach(k kept, list []procStat, sig syscall.Signal) {
 		}
 		if wakesUp(sig) {
 			unix.Kill(p.pid, unix.SIGCONT)
+		}
+	}
+}
+
+// kill ends the time that was given to what an asked leader leaves. The caller
+// holds the lock.
+func (k *kept) kill() {
+	select {
+	case <-k.killed:
+	default:
+		close(k.killed)
+	}
+}
+
+// await gives what the leader of a service has left the time to end that the
+// service was given: a shell in front of a server dies of the SIGTERM that the
+// server takes as a wish. A SIGKILL ends it.
+func (s *server) await(k kept) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		if left, settled := s.strays(k); len(left) == 0 && settled {
+			return
+		}
+		select {
+		case <-k.killed:
+			return
+		case <-time.After(pause):
 		}
 	}
 }

@@ -208,3 +208,28 @@ services:
 	}
 	e.none("blog")
 }
+
+// TestStopGivesTimeToAServiceBehindAShell: SIGTERM ends the shell at once; the service behind it has stopTimeout as any
+// other has.
+func TestStopGivesTimeToAServiceBehindAShell(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("exits")
+	e := w.start(`
+services:
+  blog:
+    run: '{{sh "blog" "-stop-gate=exits"}} | cat'
+    base: http://127.0.0.1:{{port "blog"}}
+    stopTimeout: 1m
+    idleTimeout: 1m
+`)
+	e.ask("blog", "/")
+	stop := e.stop("blog")
+	e.await("blog", "term", 1)
+	e.open("exits")
+	e.stopped("blog", stop)
+	if n := len(e.events("blog", "exit")); n != 1 {
+		t.Errorf("the service was killed while it was ending")
+	}
+	e.none("blog")
+}
