@@ -167,3 +167,15 @@ services:
 	next.interrupt()
 	w.nothingLeft()
 }
+
+// TestInterruptWhileStarting: Ctrl-C at the first sign of life is an orderly end as well.
+func TestInterruptWhileStarting(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		w := newWorld(t)
+		e := w.launch(w.config(several))
+		w.until("the engine to listen", func() bool { return listening()[w.port("front")] })
+		e.interrupt()
+		e.nothingLeft()
+	}
+}

@@ -42,12 +42,13 @@ func runEngine(args []string) error {
 	if err != nil {
 		return err
 	}
+	// Before the engine is up, so that a signal at that time is no sudden end either.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	e, err := engine.Start(cfg)
 	if err != nil {
 		return err
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {
 		// SIGINT takes the services along, as whoever presses Ctrl-C expects; the others leave them up.
 		e.Leave(<-signals == syscall.SIGINT)
