@@ -17,6 +17,7 @@ type Gate struct {
 	lastUse atomic.Int64 // in the time of nanos
 	run     Run
 	address string
+	since   time.Time
 	drained func() // set before the gate is first opened; may be nil
 }
 
@@ -32,7 +33,7 @@ func passive(word uint64) int { return int(word & countMask) }
 
 // NewGate returns the gate of a run that is reached at address. It is shut.
 func NewGate(run Run, address string) *Gate {
-	g := &Gate{run: run, address: address}
+	g := &Gate{run: run, address: address, since: time.Now()}
 	g.lastUse.Store(nanos(time.Now()))
 	return g
 }
@@ -43,6 +44,10 @@ func (g *Gate) Run() Run { return g.run }
 // Address is where the run is reached: "ip:port" or "unix:/path". It is fixed
 // for the life of the gate.
 func (g *Gate) Address() string { return g.address }
+
+// Since is when the gate was made, which is when its run was found to be
+// usable.
+func (g *Gate) Since() time.Time { return g.since }
 
 // Acquire takes a lease that holds the service up. It is false if the gate is
 // shut. It is one compare-and-swap and allocates nothing. Each success is paired

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,43 +35,6 @@ func TestReadmeConfigLoads(t *testing.T) {
 		}
 	}
 }
-
-// TestReadmePromisesHaveTests wants each promise of the README quoted by the comment of a test.
-func TestReadmePromisesHaveTests(t *testing.T) {
-	_, promises, _ := strings.Cut(readme(t), "## What it promises\n")
-	promises, _, _ = strings.Cut(promises, "\n## ")
-	quoted := commentsOfTests(t)
-	found := 0
-	for _, promise := range strings.Split("\n"+strings.TrimSpace(promises), "\n- ")[1:] {
-		found++
-		if !strings.Contains(quoted, squeeze(promise)) {
-			t.Errorf("no test quotes this promise in its comment:\n%s", promise)
-		}
-	}
-	if found == 0 {
-		t.Error("the README promises nothing: the test looks in the wrong place")
-	}
-}
-
-// commentsOfTests gives the text of all test files without comment marks and line breaks.
-func commentsOfTests(t *testing.T) string {
-	t.Helper()
-	var all strings.Builder
-	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		all.Write(text)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return squeeze(strings.ReplaceAll(all.String(), "//", " "))
-}
-
-func squeeze(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Of the specification of the machine: the first word above a table is a state, and so is the second column within.
 var (

@@ -75,6 +75,9 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 		// The config was checked, and names were resolved: whoever comes here has broken that.
 		panic(err)
 	}
+	if r.actor != nil {
+		backend.RetryUntil = gate.Since().Add(r.StartTimeout)
+	}
 	b := &bound{gate, at, backend}
 	r.traffic.opened(gate, backend)
 	r.last.Store(b)

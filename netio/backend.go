@@ -19,6 +19,7 @@ type Backend struct {
 	Address         string        // "127.0.0.1:8080", "[::1]:8080" or "unix:/run/app.sock"
 	Host            string        // replaces the client's Host field; "": the client's goes through
 	ResponseTimeout time.Duration // from the fully sent request to the head of its reply
+	RetryUntil      time.Time     // until then it may still be coming up, and refused requests are tried again; set before use
 
 	family  int
 	sockLen uint32

@@ -14,6 +14,7 @@ type clientState uint8
 const (
 	stateHead   clientState = iota // between requests, or in a head
 	stateWait                      // its request waits for the service
+	statePause                     // its request is tried again in a moment
 	stateRelay                     // request and reply go between it and a backend
 	stateTunnel                    // upgraded: bytes go both ways
 	stateAnswer                    // an answer of ours goes out
@@ -68,7 +69,7 @@ func (c *client) step() bool {
 	switch c.state {
 	case stateHead:
 		return c.readHead()
-	case stateWait:
+	case stateWait, statePause:
 		return c.stillThere()
 	case stateRelay:
 		return c.relay()
@@ -166,6 +167,9 @@ func (c *client) expire() {
 			c.s.tally.headTimeout.Add(1)
 		}
 		c.close()
+	case statePause:
+		c.resume()
+		c.run()
 	case stateRelay:
 		c.relayExpired()
 		c.run()

@@ -15,7 +15,7 @@ type Counters struct {
 	Leases   int64 // held now
 	Tunnels  int64 // upgraded connections now
 	Answers  int64 // replies of our own, whatever the reason
-	Retries  int64 // requests sent again because a pooled connection had died
+	Retries  int64 // requests sent again: a pooled connection had died, or the backend was coming up
 
 	BytesIn  int64 // read from clients
 	BytesOut int64 // written to clients

@@ -35,6 +35,7 @@ type exchange struct {
 	headSent  bool // the final head of the reply has gone to the client
 	status    int
 	started   int64 // when the head was whole
+	paused    int64 // when it was first not served and tried again later; 0: never
 	dialled   int64 // when the backend was connected to
 	asked     int64 // when the request was sent whole; 0 before
 	connected time.Time

@@ -267,13 +267,17 @@ func (c *client) endReply() bool {
 func (c *client) backendLost(kind *atomic.Int64) bool {
 	x, s := &c.x, c.s
 	again := x.up.reused && !x.begun && x.idempotent && x.headLen > 0 && !x.backend.retired.Load()
+	later := c.comingUp(!x.up.connected)
 	x.up.free(false)
 	x.up = nil
 	x.request.drop(s)
-	if again {
+	switch {
+	case again:
 		s.tally.retries.Add(1)
-		x.deaf, x.asked, x.request.total = false, 0, 0
-		c.forward(false)
+		c.sendAgain()
+		return true
+	case later:
+		c.pause()
 		return true
 	}
 	kind.Add(1)
@@ -288,11 +292,14 @@ func (c *client) backendLost(kind *atomic.Int64) bool {
 // unreachable answers a request for whose backend no connection could be opened.
 func (c *client) unreachable(errno syscall.Errno) {
 	c.s.tally.connect.Add(1)
-	if outOfFiles(errno) {
+	switch {
+	case outOfFiles(errno):
 		c.answer(overloadedAnswer)
-		return
+	case c.comingUp(true):
+		c.pause()
+	default:
+		c.answer(brokenAnswer)
 	}
-	c.answer(brokenAnswer)
 }
 
 // relayDeadline is when patience ends with whoever's turn it is; 0 for never, as in a reply that the backend takes its

@@ -63,6 +63,49 @@ func TestKindsOfHealthCheck(t *testing.T) {
 	}
 }
 
+// TestCheckNone: there is nothing to check when the start command itself returns only when the service listens, as
+// `docker run --wait` or `systemctl start` may. The request that wakes it must not come before that.
+func TestCheckNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("listening", "may-listen")
+	e := w.start(`
+services:
+  none:
+    base: http://127.0.0.1:{{port "none"}}
+    healthCheck: {type: none}
+    commands:
+      start: '{{sh "none" "-start-gate=may-listen" "-opens=listening"}} -listen=127.0.0.1:{{port "none"}} & echo $! > none.pid; head -c 1 records/listening.gate > ready'
+      stop: kill $(cat none.pid)
+    idleTimeout: 1m
+`)
+	pending := e.later("GET", "none", "/", nil)
+	e.await("none", "start", 1)
+	e.open("may-listen")
+	e.seen(e.outcome(pending))
+	if _, err := os.Stat(filepath.Join(e.dir, "ready")); err != nil {
+		t.Errorf("the start command had not returned when the request was served: %v", err)
+	}
+}
+
+// TestAConnectionClosedWithoutAWordIsTriedAgain while the service may still be starting behind something that accepts
+// for it, as docker-proxy does.
+func TestAConnectionClosedWithoutAWordIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(`
+services:
+  container:
+    run: {{svc "container" "-shy=5"}}
+    base: http://127.0.0.1:{{port "container"}}
+    healthCheck: {type: tcp}
+    idleTimeout: 1m
+`)
+	e.ask("container", "/")
+	if n := e.starts("container"); n != 1 {
+		t.Errorf("%d starts", n)
+	}
+}
+
 // TestLocalhostIsBothFamilies: a base on localhost is found wherever its service listens, as some choose ::1 alone.
 func TestLocalhostIsBothFamilies(t *testing.T) {
 	t.Parallel()

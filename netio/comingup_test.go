@@ -1,0 +1,126 @@
+package netio
+
+import (
+	"io"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// shy is a backend that closes its first connections without a word and answers the others.
+func shy(t *testing.T, closes int) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for n := 0; ; n++ {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if n < closes {
+				c.Close()
+				continue
+			}
+			go func() {
+				defer c.Close()
+				buf := make([]byte, 4096)
+				for {
+					if _, err := c.Read(buf); err != nil {
+						return
+					}
+					if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup"); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// comesUp is a rig whose backend is in the time of its start.
+func comesUp(t *testing.T, address string) *rig {
+	t.Helper()
+	r := newRig(t, address)
+	r.service().backend.Load().RetryUntil = time.Now().Add(patience)
+	return r
+}
+
+func TestAConnectionClosedWithoutAWordWhileComingUp(t *testing.T) {
+	const get, post = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx"
+	p := comesUp(t, shy(t, 5)).dial()
+	p.send(get)
+	p.wantReply("GET", 200, "up")
+
+	// What may have been done must not be done twice.
+	p = comesUp(t, shy(t, 1)).dial()
+	p.send(post)
+	if resp, _ := p.reply("POST"); resp.StatusCode != 502 {
+		t.Errorf("a POST that the backend may have seen: %d, want 502", resp.StatusCode)
+	}
+
+	// A service that has been up for long has no such excuse.
+	p = newRig(t, shy(t, 1)).dial()
+	p.send(get)
+	if resp, _ := p.reply("GET"); resp.StatusCode != 502 {
+		t.Errorf("a service that is not coming up: %d, want 502", resp.StatusCode)
+	}
+}
+
+func TestARefusedConnectionWhileComingUp(t *testing.T) {
+	address := freeAddress(t)
+	r := comesUp(t, address)
+	p := r.dial()
+	p.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+	eventually(t, "the request has been tried again", func() bool { return r.Counters().Retries > 2 })
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup"); err != nil {
+		t.Fatal(err)
+	}
+	p.wantReply("POST", 200, "up")
+}
+
+// A run that has ended is not waited for, nor is a client that has left.
+func TestComingUpEnds(t *testing.T) {
+	r := comesUp(t, freeAddress(t))
+	p, gone := r.dial(), r.dial()
+	for _, c := range []*peer{p, gone} {
+		c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	}
+	eventually(t, "both have been tried again", func() bool { return r.Counters().Retries > 4 })
+	gone.Close()
+	eventually(t, "the client's leaving was seen", func() bool { return r.Counters().Errors.ClientGone == 1 })
+	<-r.Retire(r.service().backend.Load(), true)
+	if resp, _ := p.reply("GET"); resp.StatusCode != 502 {
+		t.Errorf("after the end of the run: %d, want 502", resp.StatusCode)
+	}
+}
+
+// freeAddress is one where nothing listens, outside the range from which the kernel gives ports to clients.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	for port := 21000; port < 22000; port++ {
+		address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)).String()
+		l, err := net.Listen("tcp", address)
+		if err == nil {
+			l.Close()
+			return address
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
