@@ -291,7 +291,7 @@ func TestMalformedBody(t *testing.T) {
 		if len(parts) > 1 {
 			b := accept()
 			b.head()
-			io.Copy(io.Discard, b.r) // it breaks
+			b.wantOver()
 		}
 	}
 	c := r.dial()
@@ -301,7 +301,7 @@ func TestMalformedBody(t *testing.T) {
 	b.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
 	c.head()
 	c.expect("half")
-	c.send("bad")
+	c.send("nonsense")
 	c.wantBreak()
 }
 
@@ -409,7 +409,7 @@ func TestDrainCuts(t *testing.T) {
 	}
 	c.wantBreak()
 	waiting.wantBreak()
-	io.Copy(io.Discard, b.r)
+	b.wantOver()
 	if n := r.service().canceled.Load(); n != 1 {
 		t.Errorf("%d waits were canceled, want 1", n)
 	}
@@ -453,7 +453,7 @@ func TestRetire(t *testing.T) {
 	b.head()
 	<-r.Retire(was, true)
 	c.wantReply("GET", 502, "502 Bad Gateway\n")
-	io.Copy(io.Discard, b.r)
+	b.wantOver()
 
 	renew()
 	c.send(get("/")) // a reply has begun: it breaks

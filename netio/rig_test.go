@@ -2,11 +2,13 @@ package netio
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,7 +264,7 @@ func (p *peer) expect(text string) {
 	got := make([]byte, len(text))
 	n, err := io.ReadFull(p.r, got)
 	if string(got[:n]) != text {
-		p.t.Fatalf("got %q (%v), want %q", got[:n], err, text)
+		p.t.Fatalf("got %.300q (%v), want %.300q", got[:n], err, text)
 	}
 }
 
@@ -274,7 +276,7 @@ func (p *peer) head() string {
 		line, err := p.r.ReadString('\n')
 		b.WriteString(line)
 		if err != nil {
-			p.t.Fatalf("a head ends after %q: %v", b.String(), err)
+			p.t.Fatalf("a head ends after %.300q: %v", b.String(), err)
 		}
 		if line == "\r\n" {
 			return b.String()
@@ -310,15 +312,23 @@ func (p *peer) wantReply(method string, status int, body string) *http.Response 
 func (p *peer) wantEnd() {
 	p.t.Helper()
 	if rest, err := io.ReadAll(p.r); err != nil || len(rest) > 0 {
-		p.t.Fatalf("instead of the end came %q, %v", rest, err)
+		p.t.Fatalf("instead of the end came %.200q, %v", rest, err)
 	}
 }
 
 // wantBreak reads to an end that is not clean.
 func (p *peer) wantBreak() {
 	p.t.Helper()
-	if rest, err := io.ReadAll(p.r); err == nil {
-		p.t.Fatalf("instead of a break came %q and a clean end", rest)
+	if rest, err := io.ReadAll(p.r); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Fatalf("instead of a break came %.200q, %v", rest, err)
+	}
+}
+
+// wantOver reads to an end of either kind.
+func (p *peer) wantOver() {
+	p.t.Helper()
+	if rest, err := io.ReadAll(p.r); errors.Is(err, os.ErrDeadlineExceeded) {
+		p.t.Fatalf("instead of an end came %.200q, %v", rest, err)
 	}
 }
 

@@ -1,0 +1,186 @@
+package netio
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// short is a deadline that a test lets pass.
+const short = 150 * time.Millisecond
+
+func TestKeepAliveDeadline(t *testing.T) {
+	r := newRig(t, echo(t), func(o *Options) { o.Timeouts.KeepAlive = short })
+	c := r.dial()
+	c.send(get("/"))
+	c.reply("GET")
+	c.wantEnd()
+}
+
+// TestLaterHeadDeadline checks a second head that does not become whole.
+func TestLaterHeadDeadline(t *testing.T) {
+	r := newRig(t, echo(t), func(o *Options) { o.Timeouts.Head = short })
+	c := r.dial()
+	c.send(get("/"))
+	c.reply("GET")
+	c.send("GET / HT")
+	c.wantEnd()
+	if n := r.Counters().Errors.HeadTimeout; n != 1 {
+		t.Errorf("%d are counted, want 1", n)
+	}
+}
+
+func TestResponseDeadline(t *testing.T) {
+	for name, partial := range map[string]string{"nothing": "", "half a head": "HTTP/1.1 200 OK\r\n", "interim": "HTTP/1.1 102 Processing\r\n\r\n"} {
+		t.Run(name, func(t *testing.T) {
+			address, accept := scripted(t)
+			r := newRig(t, "")
+			b, err := NewBackend(address, "", short)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.gates.add(t, "", address).backend.Store(b)
+			c := r.dial()
+			c.send(get("/"))
+			p := accept()
+			p.head()
+			p.send(partial)
+			if name == "interim" {
+				c.expect(partial)
+			}
+			c.wantReply("GET", 504, "504 Gateway Timeout\n")
+			p.wantOver()
+			if n := r.Counters().Errors.ResponseTimeout; n != 1 {
+				t.Errorf("%d are counted, want 1", n)
+			}
+		})
+	}
+}
+
+// TestResponseDeadlineIsOfTheHead checks that a reply may take its time once its head is here.
+func TestResponseDeadlineIsOfTheHead(t *testing.T) {
+	address, accept := scripted(t)
+	r := newRig(t, "", func(o *Options) { o.Timeouts.Write, o.Timeouts.KeepAlive = short, 4*short })
+	b, err := NewBackend(address, "", short)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.gates.add(t, "", address).backend.Store(b)
+	r.gates.add(t, "witness", echo(t))
+	c, witness := r.dial(), r.dial()
+	c.send(get("/"))
+	p := accept()
+	p.head()
+	p.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+	c.head()
+	witness.send("GET / HTTP/1.1\r\nHost: witness\r\n\r\n")
+	witness.reply("GET")
+	witness.wantEnd() // its deadline was a later one
+	p.send("ok")
+	c.expect("ok")
+}
+
+// TestConnectDeadline dials a backend that does not accept: its queue is full.
+func TestConnectDeadline(t *testing.T) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := addrPortOf(sa).String()
+	for range 3 { // more than the queue holds; the last stay in the middle of their handshake
+		go func() {
+			if c, err := net.DialTimeout("tcp", address, patience); err == nil {
+				t.Cleanup(func() { c.Close() })
+			}
+		}()
+	}
+	eventually(t, "its queue is full", func() bool {
+		c, err := net.DialTimeout("tcp", address, 10*time.Millisecond)
+		if err == nil {
+			t.Cleanup(func() { c.Close() })
+		}
+		return err != nil
+	})
+	r := newRig(t, address, func(o *Options) { o.Timeouts.Connect = short })
+	c := r.dial()
+	c.send(get("/"))
+	c.wantReply("GET", 504, "504 Gateway Timeout\n")
+	if n := r.Counters().Errors.ConnectTimeout; n != 1 {
+		t.Errorf("%d are counted, want 1", n)
+	}
+}
+
+// TestSlowReader checks that a client that takes nothing of its reply is ended.
+func TestSlowReader(t *testing.T) {
+	r := newRig(t, backend(t, func(p *peer) {
+		p.head()
+		io.WriteString(p, "HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+		io.CopyN(p, zeros{}, 100_000_000)
+	}), func(o *Options) { o.Timeouts.Write = short })
+	c := r.dial()
+	c.send(get("/"))
+	eventually(t, "it is ended", func() bool { return r.Counters().Errors.Stalled == 1 })
+	c.wantBreak()
+}
+
+// TestSlowBody checks that a client that owes a body and sends none is answered.
+func TestSlowBody(t *testing.T) {
+	address, accept := scripted(t)
+	r := newRig(t, address, func(o *Options) { o.Timeouts.Write = short })
+	c := r.dial()
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+	b := accept()
+	b.head()
+	resp := c.wantReply("POST", 408, "408 Request Timeout\n")
+	if !resp.Close {
+		t.Errorf("got %v", resp.Header)
+	}
+	b.wantOver()
+}
+
+// TestDeafBackend checks a backend that takes nothing of a large request.
+func TestDeafBackend(t *testing.T) {
+	address, accept := scripted(t)
+	r := newRig(t, address, func(o *Options) { o.Timeouts.Write = short })
+	c := r.dial()
+	go fmt.Fprintf(c, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n%s", strings.Repeat("x", 100_000_000))
+	accept()
+	if resp, _ := c.reply("POST"); resp.StatusCode != 504 {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+}
+
+// TestLingerEnds checks that a client that goes on sending after an answer does not do so for ever, and that one that
+// falls silent is closed.
+func TestLingerEnds(t *testing.T) {
+	t.Parallel() // it takes as long as the silence that is allowed
+	r := newRig(t, "")
+	c := r.dial()
+	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n")
+	c.wantReply("POST", 404, noRouteAnswer.Body)
+	eventually(t, "it is closed", func() bool { return r.Counters().Connections == 0 })
+}
+
+// zeros is an endless body.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
