@@ -37,8 +37,8 @@
 //   - path without host: requests to paths below it, on the main listener, whatever their host.
 //   - port: every request to that port, whatever its host and path; a listener beside the main one.
 //   - routes: each entry adds a host, a path or a port in the same sense, with a target of its own if it has one.
-//   - none of these: the key is the host; a key that is one word also answers <key>.localhost.
+//   - no host, path or routes: the key is the host; a key that is one word also answers <key>.localhost.
 //   - default: true: besides, what no other service takes on the main listener.
 //
-// So a key is only a name as soon as host, path, port or routes is given.
+// So a key is only a name as soon as host, path or routes is given.
 package config

@@ -160,8 +160,8 @@ func (w *walk) ownRoutes(d *draft) {
 	if d.port != 0 {
 		own = append(own, claim{Route: Route{Kind: PortRoute, Port: d.port}, at: d.given["port"]})
 	}
-	if !d.given.has("host") && !d.given.has("path") && !d.given.has("port") && len(d.given["routes"].itemsOf()) == 0 {
-		own = append(own, w.keyRoutes(d)...)
+	if !d.given.has("host") && !d.given.has("path") && len(d.given["routes"].itemsOf()) == 0 {
+		own = append(w.keyRoutes(d), own...)
 	}
 	d.routes = append(own, d.routes...)
 }
@@ -180,7 +180,7 @@ func (w *walk) keyRoutes(d *draft) []claim {
 	host, err := parseHost(d.Key)
 	if err != nil {
 		_, nameErr := parseName(d.Key)
-		if !d.Default && (nameErr == nil || d.given.has("name")) { // else the key has its fault already
+		if !d.Default && !d.given.has("port") && (nameErr == nil || d.given.has("name")) { // else the key has its fault already
 			w.fault(d.keyAt, "the key is the host where no host is given, and %v", err)
 		}
 		return nil

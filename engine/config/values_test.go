@@ -125,7 +125,7 @@ func TestRoutesOfAService(t *testing.T) {
 		`blog: {host: a.test}`:                     {{Kind: HostRoute, Host: "a.test"}},
 		`blog: {host: a.test, path: /}`:            {{Kind: HostRoute, Host: "a.test", Path: "/"}},
 		`blog: {path: /v1}`:                        {{Kind: PathRoute, Path: "/v1"}},
-		`blog: {port: 80}`:                         {{Kind: PortRoute, Port: 80}},
+		`blog: {port: 80}`:                         {{Host: "blog"}, {Host: "blog.localhost"}, {Kind: PortRoute, Port: 80}},
 		`blog: {port: 80, path: /v1}`:              {{Kind: PathRoute, Path: "/v1"}, {Kind: PortRoute, Port: 80}},
 		`blog: {host: a.test, port: 80}`:           {{Kind: HostRoute, Host: "a.test"}, {Kind: PortRoute, Port: 80}},
 		`blog: {routes: []}`:                       {{Kind: HostRoute, Host: "blog"}, {Kind: HostRoute, Host: "blog.localhost"}},
@@ -225,7 +225,7 @@ func TestVariablesStandForOtherKinds(t *testing.T) {
 	cfg := accept(t, "dynapm.json", `{"services": {"blog": {"port": "${PORT}", "default": "${YES}", "idleTimeout": "${HALF}0",
 		"healthCheck": {"type": "${KIND:-http}", "expectedStatus": "${STATUS:-204}"}, "run": "${DYNAPM} ${WORD}"}}}`, t.TempDir())
 	s := cfg.Services[0]
-	if s.Routes[0].Port != 5001 || !s.Default || s.IdleTimeout != 5*time.Second || s.HealthCheck.StatusMin != 204 {
+	if s.Routes[len(s.Routes)-1].Port != 5001 || !s.Default || s.IdleTimeout != 5*time.Second || s.HealthCheck.StatusMin != 204 {
 		t.Errorf("got %+v", s)
 	}
 	if want := []string{"/usr/bin/dynapm", "blog"}; !reflect.DeepEqual(s.Run.Argv, want) {
