@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -46,6 +47,7 @@ type Engine struct {
 // before anything has been started; the keeper comes before the first client is accepted, since a process that forks
 // while it serves gives its clients' connections to its children.
 func Start(cfg *config.Config) (*Engine, error) {
+	leaveRoomForSplicers()
 	log, terminal := newLog()
 	e := &Engine{
 		cfg:          cfg,
@@ -91,6 +93,15 @@ func Start(cfg *config.Config) (*Engine, error) {
 	e.announce(listeners, adminListener)
 	go func() { e.ended <- e.run() }()
 	return e, nil
+}
+
+// leaveRoomForSplicers gives the scheduler a slot for each splicer beside those for everything else: a splicer holds its
+// slot while it looks for events without telling the runtime (with no more slots than cores, the actors wait for it, and
+// one request at a time costs half as much again). GOMAXPROCS in the environment has the last word.
+func leaveRoomForSplicers() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(2 * runtime.NumCPU())
+	}
 }
 
 // LogFile is where the output of a service is kept.
