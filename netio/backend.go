@@ -26,7 +26,8 @@ type Backend struct {
 	sock    [112]byte // struct sockaddr_in, _in6 or _un, ready for connect(2)
 
 	selfConnect bool        // the port is ephemeral: a connect without a listener can meet itself
-	retired     atomic.Bool // set by Server.Retire: its connections are not pooled any more
+	retired     atomic.Bool // its run is ending: connections are not pooled any more
+	cut         atomic.Bool // its run has ended: no request is sent to it any more
 }
 
 // NewBackend makes a Backend of an address that needs no resolving: the loops must not block. A responseTimeout of 0 is 30 s.

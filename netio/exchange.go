@@ -138,7 +138,8 @@ func (c *client) refused(w *Waiter, a *Answer) {
 	c.run()
 }
 
-// forward sends the request to its backend: on a pooled connection if allowed and if there is one.
+// forward sends the request to its backend: on a pooled connection if allowed and if there is one. If it could not be
+// sent again, that connection must be known to stand.
 func (c *client) forward(pooled bool) {
 	x, s := &c.x, c.s
 	r := c.head()
@@ -152,7 +153,7 @@ func (c *client) forward(pooled bool) {
 	p := s.poolOf(x.backend)
 	var u *upstream
 	if pooled {
-		u = p.take(c, !x.idempotent)
+		u = p.take(c, !x.idempotent || !ended)
 	}
 	if u == nil {
 		fresh, errno := s.dial(p, c)

@@ -63,9 +63,6 @@ type flow struct {
 	total   int64   // bytes it has taken
 }
 
-// done: all of the message has been read and taken.
-func (f *flow) done() bool { return f.ended && f.held == nil }
-
 // drop gives back what the flow holds.
 func (f *flow) drop(s *splicer) {
 	s.buffers.put(f.held)

@@ -266,7 +266,7 @@ func (c *client) endReply() bool {
 // the client sees the connection break.
 func (c *client) backendLost(kind *atomic.Int64) bool {
 	x, s := &c.x, c.s
-	again := x.up.reused && !x.begun && x.idempotent && x.headLen > 0 && !x.backend.retired.Load()
+	again := x.up.reused && !x.begun && x.idempotent && x.headLen > 0 && !x.backend.cut.Load()
 	later := c.comingUp(!x.up.connected)
 	x.up.free(false)
 	x.up = nil

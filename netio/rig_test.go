@@ -379,11 +379,16 @@ func scripted(t testing.TB) (address string, accept func() *peer) {
 // handler starts a net/http server as the backend.
 func handler(t testing.TB, f http.HandlerFunc) string {
 	t.Helper()
+	return serveHandler(t, &http.Server{Handler: f})
+}
+
+func serveHandler(t testing.TB, s *http.Server) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &http.Server{Handler: f, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	s.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	go s.Serve(l)
 	t.Cleanup(func() { s.Close() })
 	return l.Addr().String()

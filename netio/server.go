@@ -61,6 +61,9 @@ func serve(o Options, l limits) (*Server, error) {
 // is closed when all loops have done so. Any goroutine may call it.
 func (s *Server) Retire(b *Backend, cut bool) <-chan struct{} {
 	b.retired.Store(true)
+	if cut {
+		b.cut.Store(true)
+	}
 	done := newCountdown(len(s.splicers))
 	for _, loop := range s.splicers {
 		if !loop.inbox.post(message{kind: retireMessage, backend: b, cut: cut, done: done}) {

@@ -2,11 +2,13 @@ package netio
 
 import "math/bits"
 
-// The wheel's slots are one tick wide. Deadlines beyond its horizon of about two minutes wait in its last slot and are
-// put in again from there.
+// The wheel's slots are one tick wide. Deadlines beyond its horizon of about eight seconds wait in one of its last slots
+// and are put in again from there; only few slots are used for that, so that thousands of idle connections wake the loop
+// once a second and not one by one.
 const (
-	tickShift  = 26 // a tick is 2^26 ns, about 67 ms
-	wheelSlots = 2048
+	tickShift  = 21 // a tick is 2^21 ns, about 2 ms
+	wheelSlots = 4096
+	coarse     = 512 // ticks between those few slots
 )
 
 // A timer is one deadline on a wheel, in nanoseconds of the loop's clock. Moving a deadline to a later time, or taking
@@ -42,7 +44,10 @@ func (w *wheel) set(t *timer, deadline int64) {
 // insert puts t into the slot of the first tick that ends after its deadline.
 func (w *wheel) insert(t *timer) {
 	tick := t.deadline>>tickShift + 1
-	tick = min(max(tick, w.tick+1), w.tick+wheelSlots-1)
+	if horizon := w.tick + wheelSlots - 1; tick > horizon {
+		tick = horizon - horizon%coarse
+	}
+	tick = max(tick, w.tick+1)
 	slot := tick % wheelSlots
 	t.tick, t.slot, t.linked = tick, int32(slot), true
 	t.prev, t.next = nil, w.slots[slot]
