@@ -3,7 +3,6 @@ package netio
 import (
 	"fmt"
 	"log/slog"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -77,8 +76,6 @@ func (s *splicer) clock() int64 { return int64(time.Since(s.start)) }
 
 // run is the loop. It ends when it has been told to drain, or to cut, and the last client is gone.
 func (s *splicer) run() {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	defer close(s.ended)
 	s.now = s.clock()
 	for !s.draining || s.handed.Load() > 0 {
@@ -198,51 +195,6 @@ func (s *splicer) handleReady() {
 		c.queued = false
 		s.current = c
 		c.run()
-	}
-}
-
-// handleMail does what other goroutines have asked for.
-func (s *splicer) handleMail() {
-	for s.opened < len(s.mail) {
-		m := &s.mail[s.opened]
-		s.opened++
-		switch m.kind {
-		case grantMessage:
-			s.current = m.waiter.client
-			m.waiter.client.granted(m.waiter)
-		case refuseMessage:
-			s.current = m.waiter.client
-			m.waiter.client.refused(m.waiter, &m.answer)
-		case retireMessage:
-			if p := s.pools[m.backend]; p != nil {
-				p.retire(m.cut)
-			}
-			m.done.report()
-		case drainMessage:
-			s.drain()
-		case cutMessage:
-			s.cut()
-		}
-	}
-}
-
-// drain closes the clients that are between requests. The others end with their replies.
-func (s *splicer) drain() {
-	s.draining = true
-	for c := s.clients; c != nil; {
-		next := c.next
-		if c.state == stateHead && c.in == nil && !c.readable {
-			c.close()
-		}
-		c = next
-	}
-}
-
-// cut breaks all connections, those included that have been handed over and not seen.
-func (s *splicer) cut() {
-	s.draining, s.cutting = true, true
-	for s.clients != nil {
-		s.clients.abort()
 	}
 }
 

@@ -1,0 +1,53 @@
+// Package netio carries HTTP/1.1 requests from clients to backends and the replies back: bytes in, bytes out. What a
+// service is, and whether it runs, it learns through the interface Admission, which the engine provides.
+//
+// # The life of a connection
+//
+// front.go, round.go: evio accepts it and collects its first head. A silent or slow client costs a few hundred bytes.
+// When the head is whole, or known to be bad, evio lets go of the socket and never hears of it again.
+//
+// handOver (evio.go): the socket becomes non-blocking and is added to the epoll of one splicer, where it stays. From
+// here on it is a client (client.go) of that splicer and touched by no other goroutine.
+//
+// splicer.go: the loop. Each turn takes a batch of events, finds whom each is for (table.go), and has that client do
+// what can be done. A client does so by its state, in step:
+//
+//	stateHead    readHead     reads and parses until a head is whole, then begins an exchange (exchange.go):
+//	                          Admission.Route says where it goes, Route.Acquire gives a lease
+//	stateWait    stillThere   the service is not ready: parked until Grant or Refuse comes by the inbox, reading nothing
+//	statePause   stillThere   the service is just coming up: the request is tried again in a moment (comingup.go)
+//	stateRelay   relay        the head, rewritten, goes to a connection of the pool (pool.go) or a new one (upstream.go),
+//	                          the body follows; the reply comes back (reply.go). What goes wrong is in failure.go
+//	stateTunnel  tunnel       after a 101, bytes go both ways until both ends have closed (tunnel.go)
+//	stateAnswer  flushAnswer  an answer of our own goes out (answer.go)
+//	stateLinger  linger       it was the last one, and the client still sends: it is read to the end, and dropped
+//
+// After a reply the connection to the backend goes back to its pool, the lease to its owner, and the client to
+// stateHead, for as long as both sides want.
+//
+// # How bytes move
+//
+// Everything is edge-triggered and registered once, so there is no epoll_ctl per request: a conn remembers that it is
+// readable or writable until a call shows that it no longer is. A write is tried at once; what the other side does not
+// take is held in one buffer, and while something is held nothing more is read. So each direction needs one buffer of
+// 16 KiB at most, and a slow reader stops its writer. Bodies and tunnels move in one place, splicer.move (relay.go).
+// A small request on a warm connection costs six system calls, two of them waits that many connections share, and no
+// allocation.
+//
+// # Who owns what
+//
+//	listening sockets      the Listener; evio's loop watches duplicates of them
+//	socket of a client     evio until onDetached, then handOver, then the client; closed by client.close
+//	socket to a backend    the upstream; closed by upstream.close. The upstream is its client's from pool.take or dial to
+//	                       free, and its pool's otherwise
+//	lease                  the exchange, from acquire to endRequest (an answer of ours gives it back early)
+//	waiter                 Admission from Wait to Grant, Refuse or Cancel; the client compares, so a late one meets nobody
+//	buffers                a pool of the loop. client.in: bytes read and not used. flow.held: read and not yet taken by the
+//	                       other side. upstream.in: the beginning of a reply's head
+//	timers                 the loop's wheel; each conn has one deadline, whatever it stands for
+//	the parsed head        the loop: one request and one response for all its connections, good until the next is parsed
+//
+// What another goroutine may do to a loop is in inbox.go; what it may read is the tally. The hand-over of a connection
+// is published by an atomic pointer in the table, and a generation number in the epoll data tells events for an earlier
+// use of a descriptor from those for this one.
+package netio

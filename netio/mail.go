@@ -1,0 +1,46 @@
+package netio
+
+// handleMail does what other goroutines have asked for.
+func (s *splicer) handleMail() {
+	for s.opened < len(s.mail) {
+		m := &s.mail[s.opened]
+		s.opened++
+		switch m.kind {
+		case grantMessage:
+			s.current = m.waiter.client
+			m.waiter.client.granted(m.waiter)
+		case refuseMessage:
+			s.current = m.waiter.client
+			m.waiter.client.refused(m.waiter, &m.answer)
+		case retireMessage:
+			if p := s.pools[m.backend]; p != nil {
+				p.retire(m.cut)
+			}
+			m.done.report()
+		case drainMessage:
+			s.drain()
+		case cutMessage:
+			s.cut()
+		}
+	}
+}
+
+// drain closes the clients that are between requests. The others end with their replies.
+func (s *splicer) drain() {
+	s.draining = true
+	for c := s.clients; c != nil; {
+		next := c.next
+		if c.state == stateHead && c.in == nil && !c.readable {
+			c.close()
+		}
+		c = next
+	}
+}
+
+// cut breaks all connections, those included that have been handed over and not seen.
+func (s *splicer) cut() {
+	s.draining, s.cutting = true, true
+	for s.clients != nil {
+		s.clients.abort()
+	}
+}
