@@ -62,10 +62,7 @@ func Start(cfg *config.Config) (*Engine, error) {
 	for _, note := range cfg.Notes {
 		e.log.Warn(note.String())
 	}
-	table, addresses, targets, err := e.plan()
-	if err != nil {
-		return nil, err
-	}
+	table, addresses, targets := e.plan()
 	listeners, err := listenAll(addresses)
 	if err != nil {
 		return nil, err
@@ -167,6 +164,9 @@ func (e *Engine) wakeActors() error {
 		LogDir: logDir(e.cfg)})
 	found, err := e.found()
 	if err != nil {
+		return err
+	}
+	if err := e.settle(found); err != nil {
 		return err
 	}
 	for _, s := range e.services {

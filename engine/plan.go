@@ -7,24 +7,22 @@ import (
 	"time"
 
 	"dynapm/actors"
+	"dynapm/actors/keeper"
 	"dynapm/engine/config"
 )
 
 // plan turns the config into services, the table of their routes, the addresses to listen on (the main one first) and
 // the targets whose names must be watched.
-func (e *Engine) plan() (*table, []string, []*target, error) {
+func (e *Engine) plan() (*table, []string, []*target) {
 	p := planner{
 		engine:    e,
 		table:     &table{ports: []*route{nil}, exact: map[string]paths{}, below: map[string]paths{}},
 		addresses: []string{e.cfg.Listen},
-		ports:     e.portsInConfig(),
 	}
 	for i := range e.cfg.Services {
-		if err := p.add(e.cfg.Services[i]); err != nil {
-			return nil, nil, nil, err
-		}
+		p.add(e.cfg.Services[i])
 	}
-	return p.table, p.addresses, p.targets, nil
+	return p.table, p.addresses, p.targets
 }
 
 type planner struct {
@@ -32,10 +30,9 @@ type planner struct {
 	table     *table
 	addresses []string
 	targets   []*target
-	ports     *ports
 }
 
-func (p *planner) add(cfg config.Service) error {
+func (p *planner) add(cfg config.Service) {
 	s := &service{Service: cfg}
 	switch {
 	case cfg.ProxyOnly:
@@ -43,12 +40,6 @@ func (p *planner) add(cfg config.Service) error {
 		s.gate.Open()
 	case cfg.Base != nil:
 		s.address = addressOf(cfg.Base)
-	default:
-		port, err := p.ports.choose(cfg.Name)
-		if err != nil {
-			return err
-		}
-		s.address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
 	p.engine.services = append(p.engine.services, s)
 	p.engine.byName[cfg.Name] = s
@@ -58,7 +49,6 @@ func (p *planner) add(cfg config.Service) error {
 	if cfg.Default {
 		p.table.other = p.join(s, nil)
 	}
-	return nil
 }
 
 func (p *planner) route(s *service, way config.Route) {
@@ -87,9 +77,36 @@ func (p *planner) join(s *service, base *config.Base) *route {
 	return r
 }
 
+// settle gives each service without a base its port. One that was found running keeps what it has.
+func (e *Engine) settle(found map[string]*keeper.Process) error {
+	p := e.portsInConfig()
+	var unsettled []*service
+	for _, s := range e.services {
+		if s.ProxyOnly || s.Base != nil {
+			continue
+		}
+		if process := found[s.Name]; process != nil {
+			if port := portOf(process); port != 0 && !p.taken[port] {
+				p.take(port)
+				s.address = local(port)
+				continue
+			}
+		}
+		unsettled = append(unsettled, s)
+	}
+	for _, s := range unsettled {
+		port, err := p.choose(s.Name)
+		if err != nil {
+			return err
+		}
+		s.address = local(port)
+	}
+	return nil
+}
+
 // portsInConfig keeps every port that the config names from being given to a service without a base.
 func (e *Engine) portsInConfig() *ports {
-	p := newPorts()
+	p := newPorts(e.cfg.StateDir)
 	for _, address := range []string{e.cfg.Listen, e.cfg.AdminAPI.Listen} {
 		if _, port, err := net.SplitHostPort(address); err == nil {
 			n, _ := strconv.Atoi(port)
