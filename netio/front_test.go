@@ -205,6 +205,16 @@ func TestCaps(t *testing.T) {
 	_, _ = second, fourth
 }
 
+// TestNoRoomForBackend checks that a request for which no socket is left is answered.
+func TestNoRoomForBackend(t *testing.T) {
+	r := newCappedRig(t, echo(t), 1)
+	c := r.dial()
+	for range 2 {
+		c.send(get("/"))
+		c.wantReply("GET", 503, "503 Service Unavailable\n")
+	}
+}
+
 // TestListenersAreTold checks that Admission learns which listener a request came by.
 func TestListenersAreTold(t *testing.T) {
 	var listeners []*Listener

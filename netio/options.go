@@ -14,7 +14,7 @@ type Options struct {
 	Admission      Admission
 	Splicers       int // epoll loops; 0: one per core
 	Timeouts       Timeouts
-	MaxConnections int            // clients at once, above which requests are answered 503; 0: derived from RLIMIT_NOFILE
+	MaxConnections int            // clients at once, above which requests are answered 503; 0: as many as RLIMIT_NOFILE allows
 	TrustedProxies []netip.Prefix // whose X-Forwarded-* fields are appended to; nil: the loopback addresses
 	RequestLog     func(*Entry)   // called on the loop when a request ended, must not block or keep the entry; nil: off
 	Log            *slog.Logger   // nil: slog.Default
@@ -76,20 +76,21 @@ func orDefault(d *time.Duration, v time.Duration) {
 	}
 }
 
-// limits are the two caps: soft counts clients (above it requests get 503), hard counts all sockets, ours to backends
-// included (above it a new client is closed at once). evio gives up on EMFILE, so hard stays well below RLIMIT_NOFILE.
-type limits struct{ soft, hard int64 }
+// limits are the caps. Above clients, or above soft sockets (ours to backends included), a new client's requests are
+// answered 503. Above hard sockets a new client is closed at once, and no connection to a backend is opened: evio gives
+// up on EMFILE, so hard stays below RLIMIT_NOFILE.
+type limits struct{ clients, soft, hard int64 }
 
 func (o *Options) limits() limits {
 	var r syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur > 1<<20 {
-		r.Cur = 1 << 20
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &r); err != nil || r.Cur > 1<<tableBits {
+		r.Cur = 1 << tableBits
 	}
 	files := int64(r.Cur)
 	hard := max(files-min(reservedFiles, files/4), 16)
-	soft := int64(o.MaxConnections)
-	if soft <= 0 {
-		soft = hard / 2 // each client may need a backend connection of its own
+	l := limits{clients: hard, soft: hard - hard/8, hard: hard}
+	if o.MaxConnections > 0 {
+		l.clients = int64(o.MaxConnections)
 	}
-	return limits{soft: min(soft, hard), hard: hard}
+	return l
 }

@@ -46,7 +46,7 @@ func newCappedRig(t *testing.T, address string, hard int64, change ...func(*Opti
 	}
 	caps := o.limits()
 	if hard > 0 {
-		caps.hard = hard
+		caps.soft, caps.hard = hard, hard
 	}
 	s, err := serve(o.withDefaults(), caps)
 	if err != nil {

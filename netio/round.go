@@ -126,8 +126,8 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 		s.refused.Add(1)
 		return nil, o, evio.Close
 	}
-	s.sockets.Add(1)
-	a := &arrival{conn: c, since: time.Now(), overloaded: s.clients.Add(1) > s.limits.soft}
+	clients, sockets := s.clients.Add(1), s.sockets.Add(1)
+	a := &arrival{conn: c, since: time.Now(), overloaded: clients > s.limits.clients || sockets > s.limits.soft}
 	r.join(a)
 	c.SetContext(a)
 	o.ReuseInputBuffer = true // what is kept of it is copied
