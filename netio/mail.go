@@ -5,6 +5,7 @@ func (s *splicer) handleMail() {
 	for s.opened < len(s.mail) {
 		m := &s.mail[s.opened]
 		s.opened++
+		s.current = nil
 		switch m.kind {
 		case grantMessage:
 			s.current = m.waiter.client
