@@ -1,0 +1,296 @@
+package persist
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxName is the longest name of a service, in bytes. Host names end at 253.
+const maxName = 1024
+
+// gathered is what is known of every service, and which keys of the store may
+// say something else. It is bounded by the number of services whatever the disk
+// does: what is put twice is known once.
+type gathered struct {
+	wake chan struct{} // for the writer; holds one
+
+	mu       sync.Mutex
+	services map[string]known
+	pending  map[string]stale // to be written at once
+	touched  map[string]bool  // services whose last use is to be written with the next batch, or within a second
+	waiting  []chan error     // each PutSync: told how the batch that holds its record ended
+	closed   bool
+}
+
+// known is what the store should hold on one service.
+type known struct {
+	body []byte // of the record, encoded; nil: only the last use is known
+	used time.Time
+}
+
+// stale is which keys of a service differ from what is known.
+type stale uint8
+
+const (
+	staleRecord stale = 1 << iota
+	staleUse
+)
+
+func newGathered() gathered {
+	return gathered{
+		wake:     make(chan struct{}, 1),
+		services: make(map[string]known),
+		pending:  make(map[string]stale),
+		touched:  make(map[string]bool),
+	}
+}
+
+// Put keeps a record in place of what was known of the service. It never
+// blocks and keeps nothing of r. A zero or older LastUse leaves the known one.
+func (s *Store) Put(r Record) {
+	if err := s.gathered.put(r, nil); err != nil && !errors.Is(err, ErrClosed) {
+		s.log.Warn("a record is not kept", "service", cut(r.Service), "cause", err)
+	}
+}
+
+// PutSync is Put, and returns when the record is durable. On an error the
+// record is kept in memory and written as soon as that works, as Put would have
+// done; the caller decides whether to go on without it. While the disk fails it
+// returns the fault at once.
+func (s *Store) PutSync(ctx context.Context, r Record) error {
+	done := make(chan error, 1)
+	if _, fault := s.health.get(); fault != nil {
+		// No batch is on its way that could answer. One that begins at this moment
+		// takes the record along.
+		s.Put(r)
+		return fault
+	}
+	if err := s.gathered.put(r, done); err != nil {
+		return fmt.Errorf("cannot keep the record of %s: %w", cut(r.Service), err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("cannot tell whether the record of %s is durable: %w", r.Service, context.Cause(ctx))
+	}
+}
+
+// Forget drops what is known of a service.
+func (s *Store) Forget(service string) {
+	s.gathered.change(func(g *gathered) {
+		delete(g.services, service)
+		delete(g.touched, service)
+		g.pending[service] = staleRecord | staleUse
+	})
+}
+
+// Used says that a service was in use at that time. It is written within a
+// second, in one batch for all services.
+func (s *Store) Used(service string, at time.Time) {
+	g := &s.gathered
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	k := g.services[service]
+	at = later(k.used, at.Round(0), time.Now())
+	if g.closed || at.Equal(k.used) || checkName(service) != nil {
+		return
+	}
+	k.used = at
+	g.services[service] = k
+	if g.touched[service] = true; len(g.touched) == 1 {
+		g.signal() // to arm the writer's timer
+	}
+}
+
+// put takes a record. done, if any, is told how the batch that holds it ended.
+func (g *gathered) put(r Record, done chan error) error {
+	if err := checkName(r.Service); err != nil {
+		return err
+	}
+	body := appendRecord(nil, &r)
+	now := time.Now()
+	return g.change(func(g *gathered) {
+		k := g.services[r.Service]
+		what := staleRecord
+		if used := later(k.used, r.LastUse.Round(0), now); !used.Equal(k.used) {
+			k.used = used
+			what |= staleUse
+		}
+		k.body = body
+		g.services[r.Service] = k
+		g.pending[r.Service] |= what
+		if done != nil {
+			g.waiting = append(g.waiting, done)
+		}
+	})
+}
+
+func checkName(service string) error {
+	if service == "" || len(service) > maxName {
+		return fmt.Errorf("a service's name has 1 to %d bytes", maxName)
+	}
+	return nil
+}
+
+// change applies what makes something pending, and wakes the writer.
+func (g *gathered) change(apply func(*gathered)) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return ErrClosed
+	}
+	apply(g)
+	g.signal()
+	return nil
+}
+
+func (g *gathered) signal() {
+	select {
+	case g.wake <- struct{}{}:
+	default: // the writer has not come yet to what it was woken for
+	}
+}
+
+// due reports whether something is to be written at once, and whether
+// something is to be written at all.
+func (g *gathered) due() (now, any bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now = len(g.pending)+len(g.waiting) > 0
+	return now, now || len(g.touched) > 0
+}
+
+// batch is what is taken to be written in one go.
+type batch struct {
+	stale   map[string]stale
+	writes  []write
+	waiting []chan error
+}
+
+// write is one key: set to the body, or deleted where there is none.
+type write struct {
+	key  string
+	body []byte
+}
+
+// take hands over all that is pending, as it is known now. It must be given
+// back if it is not written.
+func (g *gathered) take() batch {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b := batch{stale: g.pending, waiting: g.waiting}
+	for name := range g.touched {
+		b.stale[name] |= staleUse
+	}
+	g.pending, g.touched, g.waiting = make(map[string]stale), make(map[string]bool), nil
+	for name, what := range b.stale {
+		k := g.services[name]
+		if what&staleRecord != 0 {
+			b.writes = append(b.writes, write{recordPrefix + name, k.body})
+		}
+		if what&staleUse != 0 {
+			b.writes = append(b.writes, write{usePrefix + name, encodeUse(k.used)})
+		}
+	}
+	return b
+}
+
+func encodeUse(at time.Time) []byte {
+	if at.IsZero() {
+		return nil
+	}
+	return binary.AppendVarint(nil, at.UnixNano())
+}
+
+// giveBack makes what was not written pending again. What was put since is
+// newer, and is what the next take finds.
+func (g *gathered) giveBack(b batch) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, what := range b.stale {
+		g.pending[name] |= what
+	}
+}
+
+// leave hands over who waits and nothing else.
+func (g *gathered) leave() []chan error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	waiting := g.waiting
+	g.waiting = nil
+	return waiting
+}
+
+// close ends the gathering: what is pending stays for one last batch.
+func (g *gathered) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+}
+
+// absorb takes over what was found in a store when it was opened for the first
+// time, and returns it as records.
+func (g *gathered) absorb(l *loaded, log *slog.Logger) []Record {
+	now := time.Now()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var ahead []string
+	records := make([]Record, 0, len(l.services))
+	for name, f := range l.services {
+		r := Record{Service: name}
+		if f.record != nil {
+			r = *f.record
+		}
+		if f.used.After(now) || r.ReadySince.After(now) {
+			ahead = append(ahead, name)
+			g.touched[name] = true // so that the next load is not told the same
+		}
+		if f.lost {
+			g.pending[name] = staleRecord | staleUse
+		}
+		f.used, r.ReadySince = clamp(f.used, now), clamp(r.ReadySince, now)
+		r.LastUse = f.used
+		g.services[name] = known{body: f.body, used: f.used}
+		records = append(records, r)
+	}
+	if len(ahead) > 0 {
+		slices.Sort(ahead)
+		log.Warn("the store has times that lie in the future: the clock was set back; they are taken as now", "services", ahead)
+	}
+	slices.SortFunc(records, func(a, b Record) int { return strings.Compare(a.Service, b.Service) })
+	return records
+}
+
+func clamp(t, now time.Time) time.Time {
+	if t.After(now) {
+		return now
+	}
+	return t
+}
+
+// reconcile makes pending whatever a store that was opened again does not hold
+// as it is known: all of it if the store is new.
+func (g *gathered) reconcile(l *loaded) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for name, k := range g.services {
+		f := l.services[name]
+		if f == nil || f.lost {
+			f = new(found)
+		}
+		if !slices.Equal(f.body, k.body) {
+			g.pending[name] |= staleRecord
+		}
+		if !f.used.Equal(k.used) {
+			g.touched[name] = true
+		}
+	}
+}
