@@ -3,6 +3,7 @@ package persist
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"syscall"
 	"time"
@@ -29,29 +30,29 @@ func circumstantial(err error) bool {
 
 // setAside renames a store that will not open, so that a new one can be made
 // and somebody can look at the old one. Nothing is ever deleted.
-func setAside(fs vfs.FS, dir string, cause error, log *slog.Logger) error {
-	store := fs.PathJoin(dir, storeName)
-	aside, err := asideName(fs, store)
+func setAside(disk vfs.FS, dir string, cause error, log *slog.Logger) error {
+	store := disk.PathJoin(dir, storeName)
+	aside, err := asideName(disk, store)
 	if err != nil {
 		return err
 	}
-	if err := fs.Rename(store, aside); err != nil {
+	if err := disk.Rename(store, aside); err != nil {
 		return fmt.Errorf("cannot set aside the store that will not open: %w", err)
 	}
 	log.Error("the store of last-known state will not open: it is set aside and a new one is made; "+
 		"services that run are found by asking the system, their history is in the old store",
-		"store", aside, "cause", cause)
-	return syncDir(fs, dir)
+		"store", aside, "cause", cause.Error())
+	return syncDir(disk, dir)
 }
 
 // asideName is a name that is free: Rename would overwrite a file, and fail on
 // a directory.
-func asideName(fs vfs.FS, store string) (string, error) {
+func asideName(disk vfs.FS, store string) (string, error) {
 	base := store + ".broken-" + time.Now().UTC().Format("20060102T150405Z")
 	name := base
 	for i := 2; ; i++ {
-		_, err := fs.Stat(name)
-		if errors.Is(err, syscall.ENOENT) {
+		_, err := disk.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			return name, nil
 		}
 		if err != nil {
@@ -62,14 +63,14 @@ func asideName(fs vfs.FS, store string) (string, error) {
 }
 
 // syncDir makes what was renamed in dir stay renamed.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
+func syncDir(disk vfs.FS, dir string) error {
+	d, err := disk.OpenDir(dir)
 	if err != nil {
-		return fmt.Errorf("cannot sync the state directory: %w", err)
+		return fmt.Errorf("cannot sync %s: %w", dir, err)
 	}
 	defer d.Close()
 	if err := d.Sync(); err != nil {
-		return fmt.Errorf("cannot sync the state directory: %w", err)
+		return fmt.Errorf("cannot sync %s: %w", dir, err)
 	}
 	return nil
 }

@@ -56,7 +56,7 @@ func newGathered() gathered {
 // blocks and keeps nothing of r. A zero or older LastUse leaves the known one.
 func (s *Store) Put(r Record) {
 	if err := s.gathered.put(r, nil); err != nil && !errors.Is(err, ErrClosed) {
-		s.log.Warn("a record is not kept", "service", cut(r.Service), "cause", err)
+		s.log.Warn("a record is not kept", "service", cut(r.Service), "cause", err.Error())
 	}
 }
 

@@ -43,7 +43,7 @@ func (h *health) fail(cause error) error {
 	h.mu.Unlock()
 	if first {
 		h.log.Error("state is not being saved: services are served as before, but what changes from now on "+
-			"is forgotten if the engine ends before the store works again", "cause", fault)
+			"is forgotten if the engine ends before the store works again", "cause", fault.Error())
 		h.tell(fault)
 	}
 	return fault

@@ -50,7 +50,7 @@ func (l *loaded) take(key string, value []byte, log *slog.Logger) {
 		err = l.takeBody(key, ver, sequence, body)
 	}
 	if err != nil {
-		log.Warn("a record of the store is passed over", "key", key, "cause", err)
+		log.Warn("a record of the store is passed over", "key", key, "cause", err.Error())
 		return
 	}
 	l.highest = max(l.highest, sequence)

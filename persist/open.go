@@ -1,10 +1,41 @@
 package persist
 
 import (
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
+
+// makeDir makes the state directory, for nobody else's eyes: the reasons of
+// failed starts may quote what services print. Whoever made it, it is made to
+// last before there is a store in it: Pebble syncs the names of its files, which
+// a power cut takes along with the directory above them if that was never synced.
+func makeDir(fs vfs.FS, dir string, log *slog.Logger) error {
+	_, err := fs.Stat(fs.PathJoin(dir, storeName))
+	if err == nil {
+		return nil
+	}
+	top := fs.PathDir(dir)
+	for {
+		if _, err := fs.Stat(top); err == nil || top == fs.PathDir(top) {
+			break
+		}
+		top = fs.PathDir(top)
+	}
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make state directory: %w", err)
+	}
+	for d := fs.PathDir(dir); ; d = fs.PathDir(d) {
+		if err := syncDir(fs, d); err != nil {
+			log.Warn("a new state directory may not survive a power cut", "cause", err.Error())
+		}
+		if d == top {
+			return nil
+		}
+	}
+}
 
 // open opens Pebble and reads all of it. A store that is broken is set aside:
 // what could still be read of it is in the result, marked as not in the new one.
@@ -71,15 +102,15 @@ func (s *Store) compare(l *loaded, marked uint64) {
 func (s *Store) readOnly() *loaded {
 	session, err := openSession(s.fs, s.fs.PathJoin(s.dir, storeName), true, s.log)
 	if err != nil {
-		s.log.Warn("the store cannot be read either: nothing is known of the services but what the system tells", "cause", err)
+		s.log.Warn("the store cannot be read either: nothing is known of the services but what the system tells", "cause", err.Error())
 		return nil
 	}
 	l, err := session.load()
 	if err != nil {
-		s.log.Warn("the store can be read only in part", "cause", err)
+		s.log.Warn("the store can be read only in part", "cause", err.Error())
 	}
 	if err := session.close(); err != nil {
-		s.log.Warn("the store did not close in order after it was read", "cause", err)
+		s.log.Warn("the store did not close in order after it was read", "cause", err.Error())
 	}
 	return l
 }

@@ -158,7 +158,7 @@ func (s *session) abandon(db *pebble.DB) {
 		}
 	}()
 	if err := db.Close(); err != nil {
-		s.log.Debug("a dead store was closed", "error", err)
+		s.log.Debug("a dead store was closed", "cause", err.Error())
 	}
 }
 

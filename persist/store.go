@@ -74,9 +74,8 @@ func Open(o Options) (*Store, error) {
 	if o.retry == 0 {
 		o.retry = time.Second
 	}
-	// Ours alone: the reasons of failed starts may quote what services print.
-	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make state directory: %w", err)
+	if err := makeDir(o.FS, o.Dir, o.Log); err != nil {
+		return nil, err
 	}
 	lock, err := lockDir(o.FS, o.Dir)
 	if err != nil {

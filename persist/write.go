@@ -121,7 +121,7 @@ func (s *Store) writeAll(writes []write) error {
 		writes = writes[n:]
 		if err := w.mark.write(w.sequence); err != nil && !w.markDead {
 			w.markDead = true
-			s.log.Warn("the last sequence of the store cannot be noted: if it loses writes, that may go unnoticed", "cause", err)
+			s.log.Warn("the last sequence of the store cannot be noted: if it loses writes, that may go unnoticed", "cause", err.Error())
 		}
 	}
 	return nil
@@ -207,10 +207,10 @@ func (s *Store) finish() {
 		w.mark.file.Close()
 		if err := w.session.close(); err != nil {
 			// All that was committed is on the disk: the next Open recovers it.
-			s.log.Warn("the store did not close in order", "cause", err)
+			s.log.Warn("the store did not close in order", "cause", err.Error())
 		}
 	}
 	if err := s.lock.Close(); err != nil {
-		s.log.Warn("the lock of the state directory was not released in order", "cause", err)
+		s.log.Warn("the lock of the state directory was not released in order", "cause", err.Error())
 	}
 }
