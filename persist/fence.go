@@ -1,30 +1,37 @@
 package persist
 
 import (
+	"errors"
 	"io"
+	iofs "io/fs"
 	"os"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// fence stands between one opened Pebble and the file system. While it is
-// down all passes. Once it is raised, what would change the disk is dropped and
-// said to have worked.
+// fence stands between one opened Pebble and the file system. All passes until
+// the first change of the disk fails, or the session dies of something else.
+// Then the fence is raised: what would change the disk is dropped, and Pebble is
+// told that it worked.
 //
-// A Pebble that met a fatal fault cannot always be closed: a goroutine of its
-// own has ended in the middle of its work, and Close would wait for it. But it
-// may still flush, compact and delete files, in the directory in which another
-// Pebble is opened meanwhile. Behind a raised fence it can do no harm: as far as
-// the disk can tell it crashed at that instant, which is what recovery is made
-// for. It is told that all went well, not that all failed, because Pebble tries
-// a failed flush again at once, for ever: this way it comes to its end.
+// As far as the disk can tell, Pebble crashed at that instant, which is what its
+// recovery is made for. As far as Pebble can tell, all is well, which spares us
+// what it does about failed writes: it panics on a goroutine of its own where a
+// directory does not sync, ends the process where its log or manifest cannot
+// be written, and tries a failed flush again at once, for ever. So it comes to
+// its end and can be closed. The session is known to be dead all the while, and
+// nothing that the fence has swallowed is taken for done.
+//
+// It may be at work still in the directory in which the next Pebble is opened:
+// behind a raised fence it can do no harm there.
 //
 // Every method is written out, none embedded, so that a method which a newer
 // Pebble adds to the interface does not compile before somebody has thought
 // about it.
 type fence struct {
 	inner vfs.FS
+	die   func(error) // ends the session; raises the fence
 
 	// Held for reading through each change of the disk, so that once raise has
 	// returned none is under way.
@@ -42,28 +49,42 @@ func (f *fence) raise() {
 	f.mu.Unlock()
 }
 
-// pass runs change unless the fence is raised.
-func (f *fence) pass(change func() error) error {
+// pass runs change unless the fence is raised. It does not fail: to fail is the
+// end of the session.
+func (f *fence) pass(change func() error) {
 	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.raised {
-		return nil
+	var err error
+	if !f.raised {
+		err = change()
 	}
-	return change()
+	f.mu.RUnlock()
+	if err != nil {
+		f.die(err)
+	}
 }
 
-// file opens a file to write to: where the fence is raised, one that takes
-// everything and keeps it in memory until it is closed.
+// passMissing is pass for what Pebble may do to a file that is not there.
+func (f *fence) passMissing(change func() error) (missing error) {
+	f.pass(func() error {
+		err := change()
+		if errors.Is(err, iofs.ErrNotExist) {
+			missing, err = err, nil
+		}
+		return err
+	})
+	return missing
+}
+
+// file opens a file to write to: one in memory where that is not to be.
 func (f *fence) file(open func() (vfs.File, error)) (vfs.File, error) {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.raised {
-		return &fencedFile{inner: vfs.NewMemFile(nil), fence: f}, nil
-	}
-	file, err := open()
-	if err != nil {
-		return nil, err
-	}
+	file := vfs.NewMemFile(nil)
+	f.pass(func() error {
+		opened, err := open()
+		if err == nil {
+			file = opened
+		}
+		return err
+	})
 	return &fencedFile{inner: file, fence: f}, nil
 }
 
@@ -85,33 +106,37 @@ func (f *fence) OpenDir(name string) (vfs.File, error) {
 }
 
 func (f *fence) Link(from, to string) error {
-	return f.pass(func() error { return f.inner.Link(from, to) })
+	return f.passMissing(func() error { return f.inner.Link(from, to) })
 }
 
 func (f *fence) Remove(name string) error {
-	return f.pass(func() error { return f.inner.Remove(name) })
+	return f.passMissing(func() error { return f.inner.Remove(name) })
 }
 
 func (f *fence) RemoveAll(name string) error {
-	return f.pass(func() error { return f.inner.RemoveAll(name) })
+	return f.passMissing(func() error { return f.inner.RemoveAll(name) })
 }
 
 func (f *fence) Rename(from, to string) error {
-	return f.pass(func() error { return f.inner.Rename(from, to) })
+	f.pass(func() error { return f.inner.Rename(from, to) })
+	return nil
 }
 
 func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
-	return f.pass(func() error { return f.inner.MkdirAll(dir, perm) })
+	f.pass(func() error { return f.inner.MkdirAll(dir, perm) })
+	return nil
 }
 
 // Lock locks nothing. The state directory is locked by its Store, for longer
-// than any one Pebble is open: the lock of one that could not be closed would
-// keep its successor out.
+// than any one Pebble is open: the lock of one that was abandoned would keep
+// its successor out.
 func (f *fence) Lock(string) (io.Closer, error) { return noLock{}, nil }
 
 type noLock struct{}
 
 func (noLock) Close() error { return nil }
+
+// What follows only looks.
 
 func (f *fence) Open(name string, o ...vfs.OpenOption) (vfs.File, error) {
 	return f.inner.Open(name, o...)

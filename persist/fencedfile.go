@@ -2,7 +2,7 @@ package persist
 
 import "github.com/cockroachdb/pebble/v2/vfs"
 
-// fencedFile is a file that was opened behind a fence.
+// fencedFile is a file that was opened for writing behind a fence.
 type fencedFile struct {
 	inner vfs.File
 	fence *fence
@@ -10,37 +10,48 @@ type fencedFile struct {
 
 var _ vfs.File = (*fencedFile)(nil)
 
-func (f *fencedFile) Write(p []byte) (n int, err error) {
-	n = len(p)
-	err = f.fence.pass(func() (err error) {
-		n, err = f.inner.Write(p)
+func (f *fencedFile) Write(p []byte) (int, error) {
+	f.fence.pass(func() error {
+		_, err := f.inner.Write(p)
 		return err
 	})
-	return n, err
+	return len(p), nil
 }
 
-func (f *fencedFile) WriteAt(p []byte, at int64) (n int, err error) {
-	n = len(p)
-	err = f.fence.pass(func() (err error) {
-		n, err = f.inner.WriteAt(p, at)
+func (f *fencedFile) WriteAt(p []byte, at int64) (int, error) {
+	f.fence.pass(func() error {
+		_, err := f.inner.WriteAt(p, at)
 		return err
 	})
-	return n, err
+	return len(p), nil
 }
 
-func (f *fencedFile) Preallocate(at, length int64) error {
-	return f.fence.pass(func() error { return f.inner.Preallocate(at, length) })
+func (f *fencedFile) Sync() error {
+	f.fence.pass(f.inner.Sync)
+	return nil
 }
 
-func (f *fencedFile) Sync() error     { return f.fence.pass(f.inner.Sync) }
-func (f *fencedFile) SyncData() error { return f.fence.pass(f.inner.SyncData) }
+func (f *fencedFile) SyncData() error {
+	f.fence.pass(f.inner.SyncData)
+	return nil
+}
 
 func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
-	err = f.fence.pass(func() (err error) {
+	f.fence.pass(func() (err error) {
 		full, err = f.inner.SyncTo(length)
 		return err
 	})
-	return full, err
+	return full, nil
+}
+
+// Preallocate may fail: not every file system knows it, and where there is no
+// room the write will say so.
+func (f *fencedFile) Preallocate(at, length int64) (err error) {
+	f.fence.pass(func() error {
+		err = f.inner.Preallocate(at, length)
+		return nil
+	})
+	return err
 }
 
 // What follows changes nothing on the disk.

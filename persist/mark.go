@@ -25,17 +25,21 @@ var markMagic = []byte("dynapm\x00\x01")
 // mark is the file, open for writing.
 type mark struct{ file vfs.File }
 
-func openMark(fs vfs.FS, dir string) (mark, error) {
-	file, err := fs.OpenReadWrite(fs.PathJoin(dir, markName), vfs.WriteCategoryUnspecified)
+// openMark opens the mark of a session. Behind its fence nothing of this fails
+// but by ending the session.
+func openMark(s *session, dir string) (mark, error) {
+	file, err := s.fence.OpenReadWrite(s.fence.PathJoin(dir, markName), vfs.WriteCategoryUnspecified)
+	if err == nil {
+		err = s.end()
+	}
 	return mark{file}, err
 }
 
-func (m mark) write(sequence uint64) error {
+func (m mark) write(sequence uint64) {
 	b := append(make([]byte, 0, markSize), markMagic...)
 	b = binary.LittleEndian.AppendUint64(b, sequence)
 	b = binary.LittleEndian.AppendUint32(b, checksum(markName, b))
-	_, err := m.file.WriteAt(b, 0)
-	return err
+	m.file.WriteAt(b, 0)
 }
 
 // readMark is the sequence that the file holds: 0 if there is none, or if it is

@@ -75,7 +75,7 @@ func (s *Store) tryOpen() (*loaded, error) {
 		return l, err
 	}
 	marked := readMark(s.fs, store)
-	mark, err := openMark(session.fence, store)
+	mark, err := openMark(session, store)
 	if err != nil {
 		session.bury(err)
 		return nil, err

@@ -14,18 +14,20 @@ import (
 
 // session is one opened Pebble, from Open to Close or to its death.
 //
-// Pebble answers a fault it cannot go on from (a log that cannot be written, a
-// manifest, a block that is not what it was) with Logger.Fatalf, which it
+// Pebble answers a fault it cannot go on from with Logger.Fatalf, which it
 // expects to end the process. The state of the services is not worth the
-// process that serves them. So Fatalf ends the goroutine it is called on, a
-// goroutine of Pebble's or one that do has made for the call, and the session is
-// dead: its fence is raised, it is closed or abandoned, and another is opened
-// after a while. What it had acknowledged is on the disk.
+// process that serves them: the session dies in its place. Its fence is raised,
+// it is closed, and another is opened after a while. What it had acknowledged is
+// on the disk.
+//
+// Failed writes never get as far, for the fence keeps them from Pebble. What is
+// left is what Pebble finds wrong when it reads: Fatalf ends the goroutine that
+// it is called on, which is one of Pebble's or one that do has made for the call.
 type session struct {
 	log   *slog.Logger
 	fence *fence
-	dead  chan struct{} // closed before the fence is raised
-	die   func(error)   // the first call decides
+	dead  chan struct{} // closed by die
+	death sync.Once
 
 	mu     sync.Mutex
 	cause  error // of its death
@@ -40,19 +42,8 @@ var errVanished = errors.New("pebble ended the call")
 // openSession opens the store in dir. The error is the fault that Pebble met,
 // whether it was returned or fatal.
 func openSession(fs vfs.FS, dir string, readOnly bool, log *slog.Logger) (*session, error) {
-	s := &session{log: log, fence: &fence{inner: fs}, dead: make(chan struct{})}
-	var once sync.Once
-	s.die = func(cause error) {
-		once.Do(func() {
-			s.mu.Lock()
-			s.cause = cause
-			s.mu.Unlock()
-			// In this order: a write that the fence swallowed finds the session dead
-			// when it returns, and is not taken for done.
-			close(s.dead)
-			s.fence.raise()
-		})
-	}
+	s := &session{log: log, dead: make(chan struct{})}
+	s.fence = &fence{inner: fs, die: s.die}
 	err := s.do(func() error {
 		db, err := pebble.Open(dir, s.options(readOnly))
 		if err == nil {
@@ -65,6 +56,20 @@ func openSession(fs vfs.FS, dir string, readOnly bool, log *slog.Logger) (*sessi
 		return nil, err
 	}
 	return s, nil
+}
+
+// die ends the session. The first cause is the one. When it returns, nothing
+// of the session can reach the disk any more.
+func (s *session) die(cause error) {
+	s.death.Do(func() {
+		s.mu.Lock()
+		s.cause = cause
+		s.mu.Unlock()
+		// In this order: a write that the fence has swallowed finds the session dead
+		// when it returns, and is not taken for done.
+		close(s.dead)
+		s.fence.raise()
+	})
 }
 
 // options are for a store of some hundred small records: a few pages of
@@ -136,11 +141,10 @@ func (s *session) adopt(db *pebble.DB) {
 	}
 }
 
-// bury ends a session that is of no more use. When it returns, nothing of it
-// can reach the disk.
+// bury ends a session that is of no more use, and has it closed. When it
+// returns, nothing of it can reach the disk.
 func (s *session) bury(cause error) {
 	s.die(cause)
-	s.fence.raise() // die returns at once if another goroutine is in it: wait for the fence, too
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.buried = true; s.db != nil {
@@ -148,9 +152,9 @@ func (s *session) bury(cause error) {
 	}
 }
 
-// abandon closes a dead Pebble to have its memory and files back. It may hang
-// where a goroutine of Pebble's has ended in the middle of its work: then they
-// are lost to the process, about a megabyte for each such death.
+// abandon closes a dead Pebble to have its memory and files back. It hangs where
+// Fatalf has ended a goroutine of Pebble's that Close waits for: then they are
+// lost to the process, about a megabyte for each such death.
 func (s *session) abandon(db *pebble.DB) {
 	defer func() {
 		if p := recover(); p != nil {

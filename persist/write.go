@@ -17,7 +17,6 @@ const (
 type writer struct {
 	session  *session // nil: dead, to be opened again
 	mark     mark
-	markDead bool   // it could not be written, which was said
 	sequence uint64 // of the last batch
 
 	uses  *time.Timer // runs while last uses wait to be written
@@ -119,10 +118,7 @@ func (s *Store) writeAll(writes []write) error {
 		}
 		w.sequence++
 		writes = writes[n:]
-		if err := w.mark.write(w.sequence); err != nil && !w.markDead {
-			w.markDead = true
-			s.log.Warn("the last sequence of the store cannot be noted: if it loses writes, that may go unnoticed", "cause", err.Error())
-		}
+		w.mark.write(w.sequence)
 	}
 	return nil
 }

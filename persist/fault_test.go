@@ -1,0 +1,276 @@
+package persist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+)
+
+// disk is a disk in memory that fails as it is told.
+type disk struct {
+	*vfs.MemFS
+	calls atomic.Int64
+	fails func(call int64, op errorfs.Op) error
+}
+
+func newDisk() *disk { return &disk{MemFS: vfs.NewMem()} }
+
+func (d *disk) fs() vfs.FS {
+	return errorfs.Wrap(d.MemFS, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		call := d.calls.Add(1)
+		if d.fails == nil {
+			return nil
+		}
+		return d.fails(call, op)
+	}))
+}
+
+// full is a switch that fills the disk.
+type fullDisk struct {
+	*disk
+	full atomic.Bool
+}
+
+func newFullDisk() *fullDisk {
+	f := &fullDisk{disk: newDisk()}
+	f.fails = func(_ int64, op errorfs.Op) error {
+		switch op.Kind {
+		case errorfs.OpFileWrite, errorfs.OpCreate, errorfs.OpFilePreallocate, errorfs.OpFileSync, errorfs.OpFileSyncData:
+			if f.full.Load() {
+				return syscall.ENOSPC
+			}
+		}
+		return nil
+	}
+	return f
+}
+
+// changes collects what OnHealth is told.
+type changes chan error
+
+func (c changes) on(fault error) { c <- fault }
+
+func (c changes) next(t *testing.T) error {
+	t.Helper()
+	select {
+	case fault := <-c:
+		return fault
+	case <-time.After(patience):
+		t.Fatal("OnHealth was not called")
+		return nil
+	}
+}
+
+func TestDiskFullAndRecovery(t *testing.T) {
+	disk, health := newFullDisk(), make(changes, 10)
+	s := open(t, Options{FS: disk.fs(), OnHealth: health.on, retry: time.Millisecond})
+	s.keep(Record{Service: "blog", Run: 1})
+
+	disk.full.Store(true)
+	began := time.Now()
+	err := s.PutSync(waiting(t), Record{Service: "blog", Run: 2})
+	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room where state is") {
+		t.Fatalf("got %v", err)
+	}
+	if fault := health.next(t); !errors.Is(fault, syscall.ENOSPC) {
+		t.Fatalf("OnHealth was told %v", fault)
+	}
+	if since, fault := s.Health(); !errors.Is(fault, syscall.ENOSPC) || since.Before(began) {
+		t.Fatalf("Health is %v, %v", since, fault)
+	}
+	for run := uint64(3); run <= 2000; run++ { // nothing of it waits for the disk
+		s.Put(Record{Service: "blog", Run: run})
+		s.Used("shop", began.Add(time.Duration(run)))
+	}
+	if err := s.PutSync(waiting(t), Record{Service: "wiki", Run: 5}); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("got %v", err)
+	}
+
+	disk.full.Store(false)
+	if fault := health.next(t); fault != nil {
+		t.Fatalf("OnHealth was told %v", fault)
+	}
+	if since, fault := s.Health(); fault != nil || !since.IsZero() {
+		t.Fatalf("Health is %v, %v", since, fault)
+	}
+	s.keep(Record{Service: "more"})
+	s.close()
+	if len(health) > 0 {
+		t.Errorf("OnHealth was also told %v", <-health)
+	}
+	if n := strings.Count(s.book.String(), "state is not being saved"); n != 1 {
+		t.Errorf("the full disk was reported %d times", n)
+	}
+	got := open(t, Options{FS: disk.MemFS}).Records()
+	if len(got) != 4 || got[0].Run != 2000 || !got[2].LastUse.Equal(began.Add(2000)) || got[3].Run != 5 {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// TestDiskFullAtOpen: what is on the disk is known although nothing can be
+// written, and nothing is set aside.
+func TestDiskFullAtOpen(t *testing.T) {
+	disk, health := newFullDisk(), make(changes, 10)
+	s := open(t, Options{FS: disk.fs()})
+	s.keep(full("blog"))
+	s.close()
+
+	disk.fails = func(inner func(int64, errorfs.Op) error) func(int64, errorfs.Op) error {
+		return func(call int64, op errorfs.Op) error {
+			if strings.HasSuffix(op.Path, lockName) {
+				return nil // it is there, and empty
+			}
+			return inner(call, op)
+		}
+	}(disk.fails)
+	disk.full.Store(true)
+	s = open(t, Options{FS: disk.fs(), OnHealth: health.on, retry: time.Millisecond})
+	if got := s.one(); got.Run != full("blog").Run {
+		t.Fatalf("got %+v", got)
+	}
+	if fault := health.next(t); !errors.Is(fault, syscall.ENOSPC) {
+		t.Fatalf("OnHealth was told %v", fault)
+	}
+	s.Put(Record{Service: "shop"})
+	disk.full.Store(false)
+	if fault := health.next(t); fault != nil {
+		t.Fatalf("OnHealth was told %v", fault)
+	}
+	s.close()
+	if got := open(t, Options{FS: disk.MemFS}).Records(); len(got) != 2 {
+		t.Fatalf("got %+v", got)
+	}
+	wantAside(t, disk.MemFS, 0)
+}
+
+func TestCloseSaysWhatIsLeftUnwritten(t *testing.T) {
+	disk := newFullDisk()
+	s := open(t, Options{FS: disk.fs(), retry: time.Hour})
+	disk.full.Store(true)
+	s.Put(Record{Service: "blog"})
+	if err := s.Close(waiting(t)); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("got %v", err)
+	}
+	// The directory is free again.
+	disk.full.Store(false)
+	open(t, Options{FS: disk.fs()}).keep(Record{Service: "blog"})
+}
+
+// TestCloseTriesOnceMore: a disk that works again while the store waits to be
+// opened again loses nothing.
+func TestCloseTriesOnceMore(t *testing.T) {
+	disk := newFullDisk()
+	s := open(t, Options{FS: disk.fs(), retry: time.Hour})
+	disk.full.Store(true)
+	if s.PutSync(waiting(t), Record{Service: "blog", Run: 3}) == nil {
+		t.Fatal("a full disk took a record")
+	}
+	disk.full.Store(false)
+	s.close()
+	if got := open(t, Options{FS: disk.MemFS}).one(); got.Run != 3 {
+		t.Fatalf("got %+v", got)
+	}
+}
+
+// TestEveryCallFails lets each call to the file system fail once, from the
+// first Open to the last Close, and all calls from there until the disk is well
+// again. What PutSync has acknowledged is there in the end, and nothing that
+// could pass is taken for a broken store.
+func TestEveryCallFails(t *testing.T) {
+	whole := newDisk()
+	workload(t, whole)
+	total := whole.calls.Load()
+	for _, c := range []struct {
+		name string
+		hit  func(call, n int64) bool
+	}{
+		{"once", func(call, n int64) bool { return call == n }},
+		{"and the next thirty", func(call, n int64) bool { return call >= n && call <= n+30 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for n := int64(1); n <= total && !t.Failed(); n++ {
+				d := newDisk()
+				d.fails = func(call int64, op errorfs.Op) error {
+					if c.hit(call, n) {
+						return syscall.EIO
+					}
+					return nil
+				}
+				acked := workload(t, d)
+				d.fails = nil
+				check(t, d.MemFS, acked, fmt.Sprintf("call %d of %d fails", n, total))
+			}
+		})
+	}
+}
+
+// workload lives with a store for two short lives and returns what was
+// acknowledged.
+func workload(t *testing.T, d *disk) map[string]uint64 {
+	acked := make(map[string]uint64)
+	for life := range uint64(2) {
+		s, err := Open(Options{Dir: "state", FS: d.fs(), retry: time.Microsecond})
+		if err != nil {
+			if !errors.Is(err, syscall.EIO) {
+				t.Errorf("Open: %v", err)
+			}
+			continue
+		}
+		for run := range uint64(3) {
+			run += 10 * life
+			for _, service := range []string{"blog", "shop"} {
+				if s.PutSync(waiting(t), Record{Service: service, Run: run}) == nil {
+					acked[service] = run
+				}
+			}
+			s.Put(Record{Service: "wiki", Run: run})
+			s.Used("wiki", time.Now())
+		}
+		if err := s.Close(waiting(t)); errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Close: %v", err)
+		}
+	}
+	return acked
+}
+
+func check(t *testing.T, fs vfs.FS, acked map[string]uint64, when string) {
+	t.Helper()
+	found := make(map[string]uint64)
+	s := open(t, Options{FS: fs})
+	for _, r := range s.Records() {
+		found[r.Service] = r.Run
+	}
+	for service, run := range acked {
+		if found[service] < run {
+			t.Errorf("%s: %s was acknowledged at run %d and has %d", when, service, run, found[service])
+		}
+	}
+	s.close()
+	wantAside(t, fs, 0)
+}
+
+// wantAside fails unless n stores were set aside.
+func wantAside(t *testing.T, fs vfs.FS, n int) (names []string) {
+	t.Helper()
+	all, err := fs.List("state")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range all {
+		if strings.HasPrefix(name, storeName+".broken-") {
+			names = append(names, name)
+		}
+	}
+	if len(names) != n {
+		t.Errorf("%d stores were set aside, not %d: %v", len(names), n, names)
+	}
+	return names
+}
