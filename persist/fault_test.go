@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -14,43 +15,38 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-// disk is a disk in memory that fails as it is told.
+// disk is a disk in memory that fails as it is told, while it is ill.
 type disk struct {
 	*vfs.MemFS
 	calls atomic.Int64
+	ill   atomic.Bool
 	fails func(call int64, op errorfs.Op) error
 }
 
-func newDisk() *disk { return &disk{MemFS: vfs.NewMem()} }
+func newDisk(fails func(call int64, op errorfs.Op) error) *disk {
+	return &disk{MemFS: vfs.NewMem(), fails: fails}
+}
 
 func (d *disk) fs() vfs.FS {
 	return errorfs.Wrap(d.MemFS, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		call := d.calls.Add(1)
-		if d.fails == nil {
+		if !d.ill.Load() {
 			return nil
 		}
 		return d.fails(call, op)
 	}))
 }
 
-// full is a switch that fills the disk.
-type fullDisk struct {
-	*disk
-	full atomic.Bool
-}
-
-func newFullDisk() *fullDisk {
-	f := &fullDisk{disk: newDisk()}
-	f.fails = func(_ int64, op errorfs.Op) error {
+// newFullDisk is a disk that is full while it is ill. Files that are there and
+// need no room can still be opened and locked.
+func newFullDisk() *disk {
+	return newDisk(func(_ int64, op errorfs.Op) error {
 		switch op.Kind {
 		case errorfs.OpFileWrite, errorfs.OpCreate, errorfs.OpFilePreallocate, errorfs.OpFileSync, errorfs.OpFileSyncData:
-			if f.full.Load() {
-				return syscall.ENOSPC
-			}
+			return syscall.ENOSPC
 		}
 		return nil
-	}
-	return f
+	})
 }
 
 // changes collects what OnHealth is told.
@@ -74,7 +70,7 @@ func TestDiskFullAndRecovery(t *testing.T) {
 	s := open(t, Options{FS: disk.fs(), OnHealth: health.on, retry: time.Millisecond})
 	s.keep(Record{Service: "blog", Run: 1})
 
-	disk.full.Store(true)
+	disk.ill.Store(true)
 	began := time.Now()
 	err := s.PutSync(waiting(t), Record{Service: "blog", Run: 2})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "make room where state is") {
@@ -94,7 +90,7 @@ func TestDiskFullAndRecovery(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 
-	disk.full.Store(false)
+	disk.ill.Store(false)
 	if fault := health.next(t); fault != nil {
 		t.Fatalf("OnHealth was told %v", fault)
 	}
@@ -123,15 +119,7 @@ func TestDiskFullAtOpen(t *testing.T) {
 	s.keep(full("blog"))
 	s.close()
 
-	disk.fails = func(inner func(int64, errorfs.Op) error) func(int64, errorfs.Op) error {
-		return func(call int64, op errorfs.Op) error {
-			if strings.HasSuffix(op.Path, lockName) {
-				return nil // it is there, and empty
-			}
-			return inner(call, op)
-		}
-	}(disk.fails)
-	disk.full.Store(true)
+	disk.ill.Store(true)
 	s = open(t, Options{FS: disk.fs(), OnHealth: health.on, retry: time.Millisecond})
 	if got := s.one(); got.Run != full("blog").Run {
 		t.Fatalf("got %+v", got)
@@ -140,7 +128,7 @@ func TestDiskFullAtOpen(t *testing.T) {
 		t.Fatalf("OnHealth was told %v", fault)
 	}
 	s.Put(Record{Service: "shop"})
-	disk.full.Store(false)
+	disk.ill.Store(false)
 	if fault := health.next(t); fault != nil {
 		t.Fatalf("OnHealth was told %v", fault)
 	}
@@ -154,13 +142,13 @@ func TestDiskFullAtOpen(t *testing.T) {
 func TestCloseSaysWhatIsLeftUnwritten(t *testing.T) {
 	disk := newFullDisk()
 	s := open(t, Options{FS: disk.fs(), retry: time.Hour})
-	disk.full.Store(true)
+	disk.ill.Store(true)
 	s.Put(Record{Service: "blog"})
 	if err := s.Close(waiting(t)); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("got %v", err)
 	}
 	// The directory is free again.
-	disk.full.Store(false)
+	disk.ill.Store(false)
 	open(t, Options{FS: disk.fs()}).keep(Record{Service: "blog"})
 }
 
@@ -169,15 +157,76 @@ func TestCloseSaysWhatIsLeftUnwritten(t *testing.T) {
 func TestCloseTriesOnceMore(t *testing.T) {
 	disk := newFullDisk()
 	s := open(t, Options{FS: disk.fs(), retry: time.Hour})
-	disk.full.Store(true)
+	disk.ill.Store(true)
 	if s.PutSync(waiting(t), Record{Service: "blog", Run: 3}) == nil {
 		t.Fatal("a full disk took a record")
 	}
-	disk.full.Store(false)
+	disk.ill.Store(false)
 	s.close()
 	if got := open(t, Options{FS: disk.MemFS}).one(); got.Run != 3 {
 		t.Fatalf("got %+v", got)
 	}
+}
+
+// TestDeadStoresAreClosed: a disk that fails again and again costs no goroutine,
+// which is what each Pebble that could not be closed would.
+func TestDeadStoresAreClosed(t *testing.T) {
+	disk, health := newFullDisk(), make(changes, 10)
+	s := open(t, Options{FS: disk.fs(), OnHealth: health.on, retry: time.Microsecond})
+	s.keep(Record{Service: "blog"})
+	before := runtime.NumGoroutine()
+	for range 10 {
+		disk.ill.Store(true)
+		s.Put(Record{Service: "blog"})
+		if health.next(t) == nil {
+			t.Fatal("OnHealth was told of no fault")
+		}
+		disk.ill.Store(false)
+		if fault := health.next(t); fault != nil {
+			t.Fatal(fault)
+		}
+	}
+	until(t, "the goroutines of dead stores to end", func() bool { return runtime.NumGoroutine() <= before+5 })
+}
+
+// until waits for a condition that nothing announces.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	end := time.After(patience)
+	for !is() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// TestReadOnlyDirectory: what is there is known, what cannot be is said.
+func TestReadOnlyDirectory(t *testing.T) {
+	disk := newDisk(func(_ int64, op errorfs.Op) error {
+		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpFileClose && op.Kind != errorfs.OpLock && op.Kind != errorfs.OpMkdirAll {
+			return syscall.EROFS
+		}
+		return nil
+	})
+	s := open(t, Options{FS: disk.fs()})
+	s.keep(full("blog"))
+	s.close()
+	disk.ill.Store(true)
+	s = open(t, Options{FS: disk.fs(), retry: time.Hour})
+	if got := s.one(); got.Run != full("blog").Run {
+		t.Errorf("got %+v", got)
+	}
+	if _, fault := s.Health(); !errors.Is(fault, syscall.EROFS) {
+		t.Errorf("Health is %v", fault)
+	}
+	if err := s.PutSync(waiting(t), Record{Service: "blog"}); !errors.Is(err, syscall.EROFS) {
+		t.Errorf("PutSync: %v", err)
+	}
+	wantAside(t, disk.MemFS, 0)
 }
 
 // TestEveryCallFails lets each call to the file system fail once, from the
@@ -185,7 +234,7 @@ func TestCloseTriesOnceMore(t *testing.T) {
 // again. What PutSync has acknowledged is there in the end, and nothing that
 // could pass is taken for a broken store.
 func TestEveryCallFails(t *testing.T) {
-	whole := newDisk()
+	whole := newDisk(nil)
 	workload(t, whole)
 	total := whole.calls.Load()
 	for _, c := range []struct {
@@ -197,15 +246,15 @@ func TestEveryCallFails(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for n := int64(1); n <= total && !t.Failed(); n++ {
-				d := newDisk()
-				d.fails = func(call int64, op errorfs.Op) error {
+				d := newDisk(func(call int64, _ errorfs.Op) error {
 					if c.hit(call, n) {
 						return syscall.EIO
 					}
 					return nil
-				}
+				})
+				d.ill.Store(true)
 				acked := workload(t, d)
-				d.fails = nil
+				d.ill.Store(false)
 				check(t, d.MemFS, acked, fmt.Sprintf("call %d of %d fails", n, total))
 			}
 		})
@@ -241,6 +290,7 @@ func workload(t *testing.T, d *disk) map[string]uint64 {
 	return acked
 }
 
+// check opens what the workload has left.
 func check(t *testing.T, fs vfs.FS, acked map[string]uint64, when string) {
 	t.Helper()
 	found := make(map[string]uint64)
