@@ -251,13 +251,15 @@ func (g *gathered) absorb(l *loaded, log *slog.Logger) []Record {
 		}
 		if f.used.After(now) || r.ReadySince.After(now) {
 			ahead = append(ahead, name)
-			g.touched[name] = true // so that the next load is not told the same
 		}
 		if f.lost {
 			g.pending[name] = staleRecord | staleUse
 		}
 		f.used, r.ReadySince = clamp(f.used, now), clamp(r.ReadySince, now)
 		r.LastUse = f.used
+		if !f.used.Equal(f.useKey) {
+			g.touched[name] = true
+		}
 		g.services[name] = known{body: f.body, used: f.used}
 		records = append(records, r)
 	}
@@ -289,7 +291,7 @@ func (g *gathered) reconcile(l *loaded) {
 		if !slices.Equal(f.body, k.body) {
 			g.pending[name] |= staleRecord
 		}
-		if !f.used.Equal(k.used) {
+		if !f.useKey.Equal(k.used) {
 			g.touched[name] = true
 		}
 	}

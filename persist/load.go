@@ -19,7 +19,8 @@ type found struct {
 	record *Record // nil: none that can be believed
 	body   []byte  // of the record, in the present version
 	used   time.Time
-	lost   bool // it is from a store that was set aside, not in the open one
+	useKey time.Time // used, as far as it has a key of its own: version 1 had it in the record
+	lost   bool      // it is from a store that was set aside, not in the open one
 }
 
 // load reads the whole store. Where a part of it cannot be read the error says
@@ -73,7 +74,9 @@ func (l *loaded) takeBody(key string, ver byte, sequence uint64, body []byte) er
 		if err != nil {
 			return err
 		}
-		l.service(name).use(at)
+		f := l.service(name)
+		f.useKey = at
+		f.use(at)
 		return nil
 	}
 	if key != headKey {
@@ -92,7 +95,7 @@ func (l *loaded) service(name string) *found {
 	return f
 }
 
-// use takes the later of two: version 1 had a last use in the record, too.
+// use takes the later of two.
 func (f *found) use(at time.Time) {
 	if at.After(f.used) {
 		f.used = at
