@@ -70,10 +70,7 @@ func TestBrokenStoreIsSetAside(t *testing.T) {
 			if len(s.Records()) != 0 {
 				t.Errorf("got %+v", s.Records())
 			}
-			aside, _ := filepath.Glob(filepath.Join(dir, storeName+".broken-*"))
-			if len(aside) != 1 {
-				t.Fatalf("set aside: %v", aside)
-			}
+			aside := wantAsideOnDisk(t, dir, 1)
 			for _, want := range []string{"will not open: it is set aside and a new one is made", aside[0]} {
 				if !strings.Contains(s.book.String(), want) {
 					t.Errorf("the log does not say %q:\n%s", want, s.book)
@@ -109,9 +106,7 @@ func TestUnreadableTable(t *testing.T) {
 	if left == 0 || left >= services {
 		t.Errorf("%d of %d records were saved", left, services)
 	}
-	if aside, _ := filepath.Glob(filepath.Join(dir, storeName+".broken-*")); len(aside) != 1 {
-		t.Errorf("set aside: %v", aside)
-	}
+	wantAsideOnDisk(t, dir, 1)
 	s.close()
 	s = open(t, Options{Dir: dir})
 	if got := len(s.Records()); got != left || s.book.String() != "" {

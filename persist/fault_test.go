@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -14,56 +13,6 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
-
-// disk is a disk in memory that fails as it is told, while it is ill.
-type disk struct {
-	*vfs.MemFS
-	calls atomic.Int64
-	ill   atomic.Bool
-	fails func(call int64, op errorfs.Op) error
-}
-
-func newDisk(fails func(call int64, op errorfs.Op) error) *disk {
-	return &disk{MemFS: vfs.NewMem(), fails: fails}
-}
-
-func (d *disk) fs() vfs.FS {
-	return errorfs.Wrap(d.MemFS, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		call := d.calls.Add(1)
-		if !d.ill.Load() {
-			return nil
-		}
-		return d.fails(call, op)
-	}))
-}
-
-// newFullDisk is a disk that is full while it is ill. Files that are there and
-// need no room can still be opened and locked.
-func newFullDisk() *disk {
-	return newDisk(func(_ int64, op errorfs.Op) error {
-		switch op.Kind {
-		case errorfs.OpFileWrite, errorfs.OpCreate, errorfs.OpFilePreallocate, errorfs.OpFileSync, errorfs.OpFileSyncData:
-			return syscall.ENOSPC
-		}
-		return nil
-	})
-}
-
-// changes collects what OnHealth is told.
-type changes chan error
-
-func (c changes) on(fault error) { c <- fault }
-
-func (c changes) next(t *testing.T) error {
-	t.Helper()
-	select {
-	case fault := <-c:
-		return fault
-	case <-time.After(patience):
-		t.Fatal("OnHealth was not called")
-		return nil
-	}
-}
 
 func TestDiskFullAndRecovery(t *testing.T) {
 	disk, health := newFullDisk(), make(changes, 10)
@@ -189,21 +138,6 @@ func TestDeadStoresAreClosed(t *testing.T) {
 	until(t, "the goroutines of dead stores to end", func() bool { return runtime.NumGoroutine() <= before+5 })
 }
 
-// until waits for a condition that nothing announces.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	end := time.After(patience)
-	for !is() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
-
 // TestReadOnlyDirectory: what is there is known, what cannot be is said.
 func TestReadOnlyDirectory(t *testing.T) {
 	disk := newDisk(func(_ int64, op errorfs.Op) error {
@@ -305,22 +239,4 @@ func check(t *testing.T, fs vfs.FS, acked map[string]uint64, when string) {
 	}
 	s.close()
 	wantAside(t, fs, 0)
-}
-
-// wantAside fails unless n stores were set aside.
-func wantAside(t *testing.T, fs vfs.FS, n int) (names []string) {
-	t.Helper()
-	all, err := fs.List("state")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range all {
-		if strings.HasPrefix(name, storeName+".broken-") {
-			names = append(names, name)
-		}
-	}
-	if len(names) != n {
-		t.Errorf("%d stores were set aside, not %d: %v", len(names), n, names)
-	}
-	return names
 }

@@ -7,6 +7,27 @@ import (
 	"testing"
 )
 
+func TestSecondProcess(t *testing.T) {
+	dir := t.TempDir()
+	other := start(t, "hold", dir)
+	other.line() // it has the store
+	_, err := Open(Options{Dir: dir})
+	wantInUse(t, err, dir, other.cmd.Process.Pid)
+	if _, err := Open(Options{Dir: dir}); err == nil {
+		t.Fatal("the second try succeeded: the first has dropped the lock")
+	}
+	other.kill() // which leaves the lock to nobody
+	s := open(t, Options{Dir: dir})
+	if got := s.one(); got.Service != "blog" {
+		t.Fatalf("got %+v", got)
+	}
+
+	refused := start(t, "hold", dir)
+	if said := refused.line(); !strings.Contains(said, "uses the state directory "+dir) {
+		t.Fatalf("the other process says %q", said)
+	}
+}
+
 func wantInUse(t *testing.T, err error, dir string, pid int) {
 	t.Helper()
 	var inUse *InUseError

@@ -198,5 +198,5 @@ func fatal(format string, args []any) error {
 			return err
 		}
 	}
-	return errors.New(fmt.Sprintf(format, args...))
+	return fmt.Errorf(format, args...)
 }
