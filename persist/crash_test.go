@@ -3,6 +3,7 @@ package persist
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,9 +103,9 @@ func (c *cutter) inspect(left vfs.FS, must map[string]uint64) error {
 }
 
 // live does all that a store is asked to do.
-func (c *cutter) live(t *testing.T, from uint64, filler string) {
+func (c *cutter) live(t *testing.T, from, runs uint64, filler string) {
 	s := open(t, Options{FS: c.fs()})
-	for run := from; run < from+12; run++ {
+	for run := from; run < from+runs; run++ {
 		for _, service := range []string{"blog", "shop"} {
 			r := full(service)
 			r.Run = run
@@ -122,11 +123,12 @@ func (c *cutter) live(t *testing.T, from uint64, filler string) {
 }
 
 func TestPowerCutAtEveryWrite(t *testing.T) {
+	t.Parallel()
 	for _, percent := range []int{0, 50} {
 		t.Run(fmt.Sprintf("%d%% of the unsynced survives", percent), func(t *testing.T) {
 			c := newCutter(t, percent)
-			c.live(t, 1, "ready")
-			c.live(t, 100, "ready") // recovery, too, is cut at every write
+			c.live(t, 1, 12, "ready")
+			c.live(t, 100, 12, "ready") // recovery, too, is cut at every write
 			t.Logf("%d power cuts", c.cuts)
 			if c.cuts < 100 {
 				t.Errorf("only %d power cuts", c.cuts)
@@ -136,9 +138,14 @@ func TestPowerCutAtEveryWrite(t *testing.T) {
 }
 
 func TestPowerCutWhileTablesAreWritten(t *testing.T) {
+	t.Parallel()
 	c := newCutter(t, 0)
-	for from := range uint64(6) {
-		c.live(t, 1+100*from, strings.Repeat("x", maxText))
+	for life := range uint64(4) { // each recovery makes a table of the log, two tables make one
+		c.live(t, 1+100*life, 4, strings.Repeat("x", maxText))
+	}
+	tables, err := c.disk.List("state/store")
+	if err != nil || !slices.ContainsFunc(tables, func(name string) bool { return strings.HasSuffix(name, ".sst") }) {
+		t.Errorf("no table was written: %v, %v", tables, err)
 	}
 	t.Logf("%d power cuts", c.cuts)
 }

@@ -28,14 +28,15 @@
 // it: a start that is recorded may not have happened, a start that happened is
 // recorded.
 //
-// Last use (Used). At most the uses of the last second are lost, and a service
-// then sleeps at most a second early. Each is a value beside the record, so a
-// crash cannot take one along with the other. A time ahead of the clock, which
-// was set back since, is read as now.
+// Last use (Used). At most the uses of the last second and of one sync are lost,
+// and a service then sleeps early by as much. Each is a value beside the record,
+// so that a lost use takes no state along. A time ahead of the clock, which was
+// set back since, is read as now.
 //
-// Forget. Both values go in one batch. A crash before it leaves them: the next
-// engine finds the record of a service that its config does not name, and
-// forgets it again.
+// Forget. A crash before the batch leaves the record: the next engine finds one
+// of a service that its config does not name, and forgets it again. Where much is
+// written at once the two values of a service may go in two batches, and a crash
+// in between leaves the last use alone, which is read as a record with no state.
 //
 // Set aside. A store that will not open is renamed and the state directory
 // synced before the new one is made. A crash before the rename leaves it in its

@@ -62,13 +62,11 @@ func (s *Store) Put(r Record) {
 // done; the caller decides whether to go on without it. While the disk fails it
 // returns the fault at once.
 func (s *Store) PutSync(ctx context.Context, r Record) error {
-	done := make(chan error, 1)
 	if _, fault := s.health.get(); fault != nil {
-		// No batch is on its way that could answer. One that begins at this moment
-		// takes the record along.
-		s.Put(r)
+		s.Put(r) // for the first batch after the fault
 		return fault
 	}
+	done := make(chan error, 1)
 	if err := s.gathered.put(r, done); err != nil {
 		return fmt.Errorf("cannot keep the record of %s: %w", cut(r.Service), err)
 	}
@@ -89,8 +87,9 @@ func (s *Store) Forget(service string) {
 	})
 }
 
-// Used says that a service was in use at that time. It is written within a
-// second, in one batch for all services.
+// Used says that a service was in use at that time. It never blocks, and is
+// written within a second, in one batch for all services. One that is not known
+// becomes known by it: no use may follow its Forget.
 func (s *Store) Used(service string, at time.Time) {
 	g := &s.gathered
 	g.mu.Lock()
@@ -156,13 +155,12 @@ func (g *gathered) signal() {
 	}
 }
 
-// due reports whether something is to be written at once, and whether
-// something is to be written at all.
-func (g *gathered) due() (now, any bool) {
+// due reports whether something is to be written at once, and whether there are
+// last uses to be written within a second.
+func (g *gathered) due() (now, soon bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now = len(g.pending)+len(g.waiting) > 0
-	return now, now || len(g.touched) > 0
+	return len(g.pending)+len(g.waiting) > 0, len(g.touched) > 0
 }
 
 // batch is what is taken to be written in one go.

@@ -154,7 +154,7 @@ func (s *session) bury(cause error) {
 
 // abandon closes a dead Pebble to have its memory and files back. It hangs where
 // Fatalf has ended a goroutine of Pebble's that Close waits for: then they are
-// lost to the process, about a megabyte for each such death.
+// lost to the process.
 func (s *session) abandon(db *pebble.DB) {
 	defer func() {
 		if p := recover(); p != nil {

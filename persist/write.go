@@ -69,11 +69,11 @@ func (s *Store) write() {
 // woken looks what there is to write.
 func (s *Store) woken() {
 	w := &s.writer
-	now, later := s.gathered.due()
+	now, soon := s.gathered.due()
 	switch {
 	case now:
 		s.commit()
-	case later && !w.armed:
+	case soon && !w.armed:
 		w.armed = true
 		w.uses.Reset(useEvery)
 	}
