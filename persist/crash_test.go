@@ -149,3 +149,56 @@ func TestPowerCutWhileTablesAreWritten(t *testing.T) {
 	}
 	t.Logf("%d power cuts", c.cuts)
 }
+
+// TestPowerCutWhileSettingAside: a broken store is in its place or beside it,
+// and the one that takes its place is whole or not there.
+func TestPowerCutWhileSettingAside(t *testing.T) {
+	t.Parallel()
+	for _, percent := range []int{0, 50} {
+		c := newCutter(t, percent)
+		s := open(t, Options{FS: c.disk})
+		s.keep(full("blog"))
+		s.close()
+		spoilManifest(t, c.disk)
+		s = open(t, Options{FS: c.fs()})
+		if len(s.Records()) != 0 {
+			t.Errorf("got %+v", s.Records())
+		}
+		s.keep(full("shop"))
+		c.ack("shop", full("shop").Run)
+		s.keep(full("shop"))
+		s.close()
+		wantAside(t, c.disk, 1)
+		if c.cuts < 10 {
+			t.Errorf("only %d power cuts", c.cuts)
+		}
+	}
+}
+
+// spoilManifest puts garbage in the place of every manifest, and syncs it.
+func spoilManifest(t *testing.T, disk vfs.FS) {
+	t.Helper()
+	names, err := disk.List("state/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, "MANIFEST-") {
+			continue
+		}
+		f, err := disk.Create("state/store/"+name, vfs.WriteCategoryUnspecified)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Write([]byte(strings.Repeat("garbage", 100))); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		f.Close()
+	}
+	if err := syncDir(disk, "state/store"); err != nil {
+		t.Fatal(err)
+	}
+}
