@@ -8,9 +8,9 @@ func (i *instance) carryOut(e Effect) {
 	switch e := e.(type) {
 	case Launch:
 		i.legacy.conduct = i.conductOf(e.Run)
-		i.legacy.conduct.launch()
+		i.legacy.conduct.launch(i.recorded)
 	case Verify:
-		i.legacy.conduct.verify(e.Until)
+		i.legacy.conduct.verify(e.Until, e.Coming)
 	case Probe:
 		i.legacy.conduct.probe(e.Until)
 	case Term:
@@ -24,17 +24,30 @@ func (i *instance) carryOut(e Effect) {
 	case Shut:
 		i.shut(e)
 	case Close:
-		i.system.options.Traffic.Close(i.gate.Load(), e.Cut)
+		g := i.gate.Load()
+		i.system.uses.closed(g)
+		i.system.options.Traffic.Close(g, e.Cut)
 	case Grant:
 		i.grant(e.Waiter)
 	case Refuse:
 		i.refuse(e.Waiter, e.Refusal)
 	case Record:
-		e.Service = i.Name()
-		i.system.options.Journal.Record(e)
+		i.record(e)
 	case End:
 		i.close(true)
 	}
+}
+
+// record adds what the machine does not know.
+func (i *instance) record(e Record) {
+	e.Service, e.LastUse = i.Name(), i.lastUse()
+	if c := i.legacy.conduct; c != nil && e.Pid != 0 {
+		if p := c.process(); p.Pid == e.Pid {
+			e.StartTime = p.StartTime
+		}
+	}
+	i.recorded = e
+	i.system.options.Journal.Record(e)
 }
 
 // arm sets the timer. One that fires before it is stopped is told apart by its
@@ -57,13 +70,12 @@ func (i *instance) open(e Open) {
 	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
 		g = NewGate(e.Run, e.Address)
 		g.drained = func() { i.tell(gateEmpty{g}) }
-		g.Open()
+		g.open(e.LastUse)
 		i.gate.Store(g)
-		return
+	} else if !g.isOpen() {
+		g.open(e.LastUse)
 	}
-	if !g.isOpen() {
-		g.Open()
-	}
+	i.system.uses.opened(g, i.Name())
 }
 
 // shut answers within the turn, unless leases are out: then the last one to be

@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -31,8 +32,9 @@ type identity struct {
 // child is one process, until its exit was told.
 type child struct {
 	keeper.Process
-	done chan struct{} // closed at the exit
-	exit keeper.Exit   // to be read after done
+	found bool          // not launched by this engine
+	done  chan struct{} // closed at the exit
+	exit  keeper.Exit   // to be read after done
 }
 
 func newChildren(k Keeper) *children {
@@ -55,7 +57,7 @@ func (c *children) launch(cmd keeper.Command) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch := c.add(p)
+	ch := c.add(p, false)
 	for _, e := range early {
 		c.end(e)
 	}
@@ -67,11 +69,11 @@ func (c *children) launch(cmd keeper.Command) (*child, error) {
 func (c *children) find(p keeper.Process) *child {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.add(p)
+	return c.add(p, true)
 }
 
-func (c *children) add(p keeper.Process) *child {
-	ch := &child{Process: p, done: make(chan struct{})}
+func (c *children) add(p keeper.Process, found bool) *child {
+	ch := &child{Process: p, found: found, done: make(chan struct{})}
 	c.alive[identity{p.Pid, p.StartTime}] = ch
 	return ch
 }
@@ -99,10 +101,16 @@ func (c *children) end(e keeper.Exit) bool {
 }
 
 // signal is keeper.ErrEnded for a process that has ended; 0 only asks.
-func (c *children) signal(ch *child, s syscall.Signal) error { return c.keeper.Signal(ch.Process, s) }
+func (c *children) signal(ch *child, s syscall.Signal) error {
+	err := c.keeper.Signal(ch.Process, s)
+	if ch.found && errors.Is(err, keeper.ErrEnded) {
+		c.lost(ch)
+	}
+	return err
+}
 
-// lost ends a child of which the keeper knows no more: its exit was told to
-// nobody.
+// lost ends a child of which the keeper knows no more: its exit may have been
+// told when nobody knew it.
 func (c *children) lost(ch *child) {
 	c.exited(keeper.Exit{Process: ch.Process, Unknown: true})
 }

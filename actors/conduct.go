@@ -16,16 +16,18 @@ import (
 // facts. It outlives an instance of the actor.
 type conduct interface {
 	Run() Run
-	launch()
-	found(keeper.Process) // in place of launch
-	verify(until time.Time)
+	launch(Record) // by which the run has begun
+	// resume is for a run of an earlier engine, in place of launch. found is its
+	// process, if the keeper has it.
+	resume(found *keeper.Process, wasReady bool)
+	verify(until, coming time.Time) // see Verify
 	probe(until time.Time)
 	term()
 	kill()
 	// ending is true once the run was told to end, until it is taken up again.
 	ending() bool
-	// process is the process of the run, as far as known.
-	process() (pid int, launched time.Time)
+	// process is the process of the run, as far as known; its Pid is 0 if not.
+	process() keeper.Process
 	// abandon ends what goes on here; the processes stay.
 	abandon()
 }
@@ -67,15 +69,15 @@ func (c *common) over(reason string) {
 	c.tell(Exited{c.fact(), reason})
 }
 
-func (c *common) process() (pid int, launched time.Time) {
+func (c *common) process() keeper.Process {
 	select {
 	case <-c.begun:
 		if c.child != nil && !c.child.hasEnded() {
-			return c.child.Pid, c.child.Started
+			return c.child.Process
 		}
 	default:
 	}
-	return 0, time.Time{}
+	return keeper.Process{}
 }
 
 // begin takes in the outcome of a launch.
@@ -85,10 +87,12 @@ func (c *common) begin(ch *child) {
 }
 
 // probe waits for the service to pass its check.
-func (c *common) probe(until time.Time) { c.watch(until, func() bool { return true }) }
+func (c *common) probe(until time.Time) {
+	c.watch(until, func(context.Context) bool { return true })
+}
 
 // watch is probe, once it is known that there is something to be checked.
-func (c *common) watch(until time.Time, present func() bool) {
+func (c *common) watch(until time.Time, present func(context.Context) bool) {
 	c.endProbe()
 	c.toldEnd.Store(false)
 	ctx, cancel := context.WithDeadline(c.ctx, until)
@@ -96,10 +100,10 @@ func (c *common) watch(until time.Time, present func() bool) {
 	began := time.Now()
 	go func() {
 		defer cancel()
-		if !present() {
+		if !present(ctx) {
 			return
 		}
-		result := c.check(ctx)
+		result := c.check(ctx, c.v.spec.Check)
 		switch {
 		case result.Err == nil:
 			c.tell(ProbePassed{c.fact(), result.Address, result.Listening})
@@ -125,13 +129,12 @@ func (c *common) endProbe() {
 	}
 }
 
-// check tries the check of the service until it passes or ctx ends.
-func (c *common) check(ctx context.Context) probe.Result {
+// check tries a check of the service until it passes or ctx ends.
+func (c *common) check(ctx context.Context, check probe.Check) probe.Result {
 	addresses, err := probe.Candidates(c.v.spec.Address)
 	if err != nil {
 		return probe.Result{Err: err}
 	}
-	check := c.v.spec.Check
 	return probe.Wait(ctx, addresses, check, func(ctx context.Context) error {
 		return c.command(ctx, keeper.RoleCheck, check.Command)
 	})
@@ -148,4 +151,13 @@ func (c *common) heldBy() (string, bool) {
 		holder = "another process"
 	}
 	return fmt.Sprintf("%s is held by %s; stop that, or give the service another address", address, holder), true
+}
+
+// endedAway is why a run of an earlier engine is over.
+func (c *common) endedAway() string {
+	const reason = "it ended while the engine was away"
+	if holder, held := c.heldBy(); held {
+		return reason + "; " + holder
+	}
+	return reason
 }

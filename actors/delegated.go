@@ -3,7 +3,6 @@ package actors
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -18,6 +17,7 @@ import (
 // that stays in the foreground is the one process that we signal.
 type delegated struct {
 	common
+	wasReady bool // under an earlier engine; fixed once begun
 
 	mu    sync.Mutex
 	phase phase
@@ -31,6 +31,7 @@ type phase uint8
 
 const (
 	going    phase = iota // the end of the start command may be that of the run
+	recalled              // an earlier engine knew of it, and it was not seen yet
 	stopping              // only the stop can tell
 	gone
 )
@@ -46,9 +47,9 @@ func (d *delegated) pass(from, to phase) bool {
 	return true
 }
 
-func (d *delegated) launch() { go d.start() }
+func (d *delegated) launch(r Record) { go d.start(r) }
 
-func (d *delegated) start() {
+func (d *delegated) start(r Record) {
 	if reason, held := d.heldBy(); held {
 		d.begin(nil)
 		if d.isUpAlready() {
@@ -58,6 +59,7 @@ func (d *delegated) start() {
 		d.over(reason)
 		return
 	}
+	d.intend(r)
 	ch, err := d.v.children.launch(d.shell(keeper.RoleStart, d.v.spec.Delegated.Start))
 	d.begin(ch)
 	if err != nil {
@@ -66,6 +68,26 @@ func (d *delegated) start() {
 	}
 	d.tell(Launched{d.fact(), ch.Pid})
 	d.await()
+}
+
+// intentPatience bounds the wait for a disk.
+const intentPatience = time.Second
+
+// intend makes durable what is about to be done. Unlike a process of the
+// keeper's, what a start command leaves behind is known to us alone: an engine
+// that is killed before it has heard of the start would else start it twice.
+// That is not worth refusing the start for when the disk fails.
+func (d *delegated) intend(r Record) {
+	o := d.v.system.options
+	if o.Intent == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, intentPatience)
+	defer cancel()
+	if err := o.Intent(ctx, r); err != nil {
+		o.Log.Warn("a start goes on without being on record: if the engine is killed now, the next does not know of it",
+			"service", d.v.Name(), "cause", err)
+	}
 }
 
 // await reports what became of the start command. With success it has only
@@ -78,32 +100,6 @@ func (d *delegated) await() {
 	} else if d.pass(going, gone) {
 		d.over(withTail("the start command "+exitText(e), d.output(), 0))
 	}
-}
-
-func (d *delegated) found(p keeper.Process) {
-	d.begin(d.v.children.find(p))
-	go d.await()
-}
-
-// verify checks what can be there: a start command in the foreground, or
-// something that listens.
-func (d *delegated) verify(until time.Time) {
-	d.watch(until, func() bool {
-		<-d.begun
-		if d.child != nil && !d.child.hasEnded() {
-			if !errors.Is(d.v.children.signal(d.child, 0), keeper.ErrEnded) {
-				return true
-			}
-			d.v.children.lost(d.child)
-		}
-		if listens(d.v.spec.Address) {
-			return true
-		}
-		if d.pass(going, gone) {
-			d.over("nothing listens at " + d.v.spec.Address)
-		}
-		return false
-	})
 }
 
 // checkCommand is the command that succeeds while the service is up, if there is
@@ -121,20 +117,20 @@ func (d *delegated) isUpAlready() bool {
 	if d.checkCommand() != "" {
 		return d.passes()
 	}
-	ctx, cancel := d.oneCheck()
+	ctx, cancel := d.oneCheck(d.ctx)
 	defer cancel()
-	return d.v.spec.Check.Kind == probe.HTTP && d.check(ctx).Err == nil
+	return d.v.spec.Check.Kind == probe.HTTP && d.check(ctx, d.v.spec.Check).Err == nil
 }
 
 // passes runs the check command once.
 func (d *delegated) passes() bool {
-	ctx, cancel := d.oneCheck()
+	ctx, cancel := d.oneCheck(d.ctx)
 	defer cancel()
 	return d.command(ctx, keeper.RoleCheck, d.checkCommand()) == nil
 }
 
-func (d *delegated) oneCheck() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(d.ctx, cmp.Or(d.v.spec.Check.Timeout, defaultCheckTimeout))
+func (d *delegated) oneCheck(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, cmp.Or(d.v.spec.Check.Timeout, defaultCheckTimeout))
 }
 
 // defaultCheckTimeout is that of one check where the config names none.
@@ -142,14 +138,18 @@ const defaultCheckTimeout = 5 * time.Second
 
 func (d *delegated) term() {
 	d.toEnd()
-	if !d.pass(going, stopping) {
+	unseen := d.pass(recalled, stopping)
+	if !unseen && !d.pass(going, stopping) {
 		return // the exit was told, or a stop goes on and will tell
 	}
 	patience, hurry := context.WithCancel(context.Background())
 	d.hurry = hurry
 	go func() {
 		defer hurry()
-		d.stop(patience)
+		if unseen && d.leftToAnother(patience) {
+			return
+		}
+		d.stop(patience, "stopped")
 	}()
 }
 
@@ -162,7 +162,7 @@ func (d *delegated) kill() {
 // stop runs the stop command, ends a start command in the foreground, and
 // believes in nothing before the service is down. When its patience ends it
 // uses force on what is ours, and says how it stands.
-func (d *delegated) stop(patience context.Context) {
+func (d *delegated) stop(patience context.Context, reason string) {
 	<-d.begun
 	line := d.v.spec.Delegated.Stop
 	var failed error
@@ -173,7 +173,7 @@ func (d *delegated) stop(patience context.Context) {
 	why := d.untilDown(patience, failed != nil)
 	if why == "" {
 		d.pass(stopping, gone)
-		d.over("stopped")
+		d.over(reason)
 		return
 	}
 	d.pass(stopping, going)

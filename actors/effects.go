@@ -10,10 +10,14 @@ type (
 	// Launch begins a run: Launched or Exited follows.
 	Launch struct{ Run Run }
 	// Verify looks whether a run that was begun earlier is there and can be
-	// used: ProbePassed, ProbeFailed or Exited follows.
+	// used: ProbePassed, ProbeFailed or Exited follows. A run that was never
+	// ready, as far as known, may take until Coming to be seen; of one that is
+	// not seen then, what may have been left is cleaned up. For others Coming is
+	// zero.
 	Verify struct {
-		Run   Run
-		Until time.Time
+		Run    Run
+		Until  time.Time
+		Coming time.Time
 	}
 	// Probe waits for a launched run to be usable: ProbePassed, ProbeFailed or
 	// Exited follows.
@@ -30,10 +34,12 @@ type (
 		Seq Seq
 		At  time.Time
 	}
-	// Open gives the run its gate and lets requests in.
+	// Open gives the run its gate and lets requests in. The idle clock goes on
+	// from LastUse; zero: from now.
 	Open struct {
 		Run     Run
 		Address string
+		LastUse time.Time
 	}
 	// Shut closes the gate: Drained follows when no lease is left. With
 	// UnusedSince it closes only if no lease holds the service up and the last
@@ -55,19 +61,24 @@ type (
 		Refusal Refusal
 	}
 	// Record tells a change of state, or something worth knowing within one
-	// (then From is State), with its reason.
+	// (then From is State), with its reason, and all that a later engine is to
+	// know of the service (see Last).
 	Record struct {
-		Service string
-		At      time.Time
-		From    State
-		State   State
-		Run     Run // 0: none
-		Pid     int // 0: none of ours
-		Held    bool
+		Memory
+		Service    string
+		At         time.Time
+		From       State
+		State      State
+		Run        Run    // 0: none
+		Pid        int    // 0: none of ours
+		StartTime  uint64 // of Pid: see keeper.Process
+		Address    string // where the run is reached; "": not known yet
+		ReadySince time.Time
+		LastUse    time.Time // of the service; zero: never, as far as known
 		// Reason is one line, and after it the last lines of output where a
 		// process failed (see Explain). It may tell internals: not for clients.
 		Reason string
-		Clock  StartClock
+		Clock  StartClock // LastStart
 	}
 	// End ends the actor.
 	End struct{}
@@ -80,6 +91,24 @@ type StartClock struct {
 	Listening time.Time // the first connect succeeded
 	Ready     time.Time // the check passed
 }
+
+// PastStart is a start that has ended.
+type PastStart struct {
+	Run     Run
+	Clock   StartClock
+	Outcome Outcome
+}
+
+// Outcome is how a start ended.
+type Outcome string
+
+const (
+	OutcomeReady       Outcome = "ready"
+	OutcomeFailed      Outcome = "failed"      // the command ended, or could not be executed
+	OutcomeTimeout     Outcome = "timeout"     // it was not ready in time
+	OutcomeInterrupted Outcome = "interrupted" // it was stopped before
+	OutcomeLost        Outcome = "lost"        // the engine ended before, and it was gone when it was looked for
+)
 
 func (Launch) effect() {}
 func (Verify) effect() {}

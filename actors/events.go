@@ -36,14 +36,23 @@ type (
 		Waiter Waiter
 		At     time.Time
 	}
-	// Adopt: a run was found that an earlier life of ours began.
+	// Adopt: there is, or may be, a run that an earlier life of ours began.
 	Adopt struct {
-		Run      Run
-		Pid      int
-		Launched time.Time
-		Gate     GateState // as it was left: if open, requests reach it meanwhile
-		Ending   bool      // it was told to end
-		At       time.Time
+		Run        Run
+		Pid        int
+		Launched   time.Time
+		Gate       GateState // as it was left: if open, requests reach it meanwhile
+		Ending     bool      // it was told to end, or is to be
+		Address    string    // where it was reached
+		ReadySince time.Time // zero: it was not, or nobody knows
+		LastUse    time.Time // zero: unknown
+		Reason     string    // why it is taken up
+		At         time.Time
+	}
+	// Recall: nothing runs, and in an earlier life the last start failed.
+	Recall struct {
+		Reason string
+		At     time.Time
 	}
 )
 
@@ -110,6 +119,7 @@ func (e Start) when() time.Time      { return e.At }
 func (e Stop) when() time.Time       { return e.At }
 func (e Retire) when() time.Time     { return e.At }
 func (e Adopt) when() time.Time      { return e.At }
+func (e Recall) when() time.Time     { return e.At }
 func (e TimerFired) when() time.Time { return e.At }
 func (e Panicked) when() time.Time   { return e.At }
 func (f Fact) when() time.Time       { return f.At }

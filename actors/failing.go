@@ -48,8 +48,8 @@ func (m *Machine) next(reason string) {
 	case len(m.waiting) == 0:
 	case m.run != 0 && m.process == running: // its stop failed: it may serve yet
 		m.verify(reason)
-	case m.run != 0, m.now.Before(m.retryAt) && !m.ordered:
-		m.refuseWaiting(Refusal{Reason: Backoff, RetryAfter: m.retryAt.Sub(m.now), Detail: m.reason})
+	case m.run != 0, m.now.Before(m.RetryAt) && !m.ordered:
+		m.refuseWaiting(Refusal{Reason: Backoff, RetryAfter: m.RetryAt.Sub(m.now), Detail: m.reason})
 	default:
 		m.launch(reason)
 	}
@@ -58,20 +58,27 @@ func (m *Machine) next(reason string) {
 // fail notes that a run failed. The next request tries again at once after a
 // first failure, and after a while that grows after further ones.
 func (m *Machine) fail() {
-	m.failures++
-	m.retryAt = m.now.Add(backoff(m.failures))
+	m.Failures++
+	m.RetryAt = m.now.Add(backoff(m.Failures))
 	reason := m.failure
 	m.failure = ""
 	m.become(StateFailed, reason)
+}
+
+// recall stays in a failure of an earlier life. Its backoff was measured by a
+// wall clock, which may have been set back since.
+func (m *Machine) recall(e Recall) {
+	m.RetryAt = earlier(m.RetryAt, m.now.Add(backoff(m.Failures)))
+	m.become(StateFailed, e.Reason)
 }
 
 // stopFailed: the run is still there. It keeps its number, nothing is launched
 // beside it, and its stop is tried again with backoff.
 func (m *Machine) stopFailed(reason string) {
 	m.stopFailures++
-	m.retryAt = m.now.Add(backoff(m.stopFailures + 1))
+	m.RetryAt = m.now.Add(backoff(m.stopFailures + 1))
 	m.become(StateFailed, reason)
-	m.arm(m.retryAt)
+	m.arm(m.RetryAt)
 	m.refuseLeaving(Refusal{Reason: StopFailed, Detail: reason})
 	m.next("requests came meanwhile")
 }
@@ -110,6 +117,7 @@ func (m *Machine) retire(e Retire) {
 func (m *Machine) giveUpOnPanic(reason string) {
 	m.refuseStart(StartFailed, reason)
 	m.failure = reason
+	m.endStart(OutcomeFailed)
 	if m.run == 0 {
 		m.fail()
 		return

@@ -98,12 +98,29 @@ func (g *Gate) Counts() (holdingLeases, passiveLeases int) {
 }
 
 // LastUse is when the last holding lease was released, or else when the gate
-// was opened.
+// was opened, or the run last used before that.
 func (g *Gate) LastUse() time.Time { return at(g.lastUse.Load()) }
 
+// used is LastUse in the time of nanos, but now while a lease holds the service
+// up.
+func (g *Gate) used() int64 {
+	if holding(g.word.Load()) > 0 {
+		return nanos(time.Now())
+	}
+	return g.lastUse.Load()
+}
+
 // Open lets requests in. Opening counts as a use: the idle clock starts here.
-func (g *Gate) Open() {
-	g.lastUse.Store(nanos(time.Now()))
+func (g *Gate) Open() { g.open(time.Time{}) }
+
+// open is Open for a run whose idle clock goes on from an earlier life. A zero
+// lastUse, or one in the future, is now.
+func (g *Gate) open(lastUse time.Time) {
+	used := nanos(time.Now())
+	if !lastUse.IsZero() {
+		used = min(used, nanos(lastUse))
+	}
+	g.lastUse.Store(used)
 	g.word.Or(openBit)
 }
 

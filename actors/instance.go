@@ -17,6 +17,8 @@ type instance struct {
 	machine *Machine
 	timer   *time.Timer
 	told    []Event // what is to be told to the machine in this turn
+
+	recorded Record // the last one
 }
 
 // Messages to an instance that are no events.
@@ -57,22 +59,16 @@ func (i *instance) Receive(c actor.Context) {
 	}
 }
 
-// begin takes up what is there: nothing at the first start of an engine, a
-// found process, or what an instance that panicked has left.
+// begin takes up what is there: nothing at the first start of an engine, what an
+// earlier engine has left, or what an instance that panicked has left.
 func (i *instance) begin() {
 	l := &i.legacy
-	i.machine = NewMachine(i.spec.limits(i.system.options.MaxPending), l.memory)
+	i.machine = NewMachine(i.spec.limits(i.system.options.MaxPending), l.last.Memory)
 	now := time.Now()
-	if l.conduct == nil && i.spec.Found != nil && len(l.panics) == 0 {
-		l.conduct = i.conductOf(Run(i.spec.Found.Run))
-		l.conduct.found(*i.spec.Found)
-	}
-	if l.conduct != nil {
-		run := l.conduct.Run()
-		pid, launched := l.conduct.process()
-		i.turn(Adopt{run, pid, launched, i.gateState(run), l.conduct.ending(), now})
-	} else if g := i.gate.Load(); g != nil {
-		g.Shut()
+	if len(l.panics) == 0 {
+		i.takeUp(now)
+	} else {
+		i.takeOver(now)
 	}
 	if n := len(l.panics); n > 1 && l.panics[n-1].Sub(l.panics[n-2]) < panicWindow {
 		i.turn(Panicked{l.reason, now})
@@ -80,20 +76,57 @@ func (i *instance) begin() {
 	i.remind(now)
 }
 
+// takeUp is for the first instance.
+func (i *instance) takeUp(now time.Time) {
+	e := i.spec.leftover(now)
+	if e == nil {
+		return
+	}
+	if a, ok := e.(Adopt); ok {
+		l := &i.legacy
+		start := l.last.Memory.LastStart
+		l.last.Run = a.Run
+		l.conduct = i.conductOf(a.Run)
+		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !start.Ready.IsZero())
+	}
+	i.turn(e)
+}
+
+// takeOver is for the next instances.
+func (i *instance) takeOver(now time.Time) {
+	l := &i.legacy
+	if l.conduct != nil && l.conduct.Run() == l.last.Run {
+		p, gate, lastUse := l.conduct.process(), i.gateState(l.last.Run), l.last.LastUse
+		if gate != GateAbsent {
+			lastUse = i.gate.Load().LastUse()
+		}
+		i.turn(Adopt{Run: l.last.Run, Pid: p.Pid, Launched: p.Started, Gate: gate, Ending: l.conduct.ending(),
+			Address: l.last.Address, ReadySince: l.last.ReadySince, LastUse: lastUse, Reason: "taken over", At: now})
+		return
+	}
+	l.conduct = nil // its run has ended, and the next was not launched yet
+	if g := i.gate.Load(); g != nil {
+		g.Shut()
+	}
+	if l.last.State == StateFailed {
+		i.turn(Recall{l.last.Reason, now})
+	}
+}
+
 // remind tells the machine of those who wait since before a panic.
 func (i *instance) remind(now time.Time) {
-	w := &i.legacy.waiters
+	w, memory := &i.legacy.waiters, &i.legacy.last.Memory
 	for _, waiter := range w.all(true) {
-		if i.legacy.memory.Retiring {
+		if memory.Retiring {
 			i.turn(Retire{waiter, now})
 		} else {
-			i.turn(Stop{waiter, i.legacy.memory.Held, now})
+			i.turn(Stop{waiter, memory.Held, now})
 		}
 	}
 	for _, waiter := range w.all(false) {
 		i.turn(Acquire{waiter, now})
 	}
-	if i.legacy.memory.Retiring {
+	if memory.Retiring {
 		i.turn(Retire{unemployed{}, now}) // also if those who wanted it have left
 	}
 }
@@ -106,7 +139,7 @@ func (i *instance) turn(e Event) {
 		e := i.told[0]
 		i.told = slices.Delete(i.told, 0, 1)
 		effects := i.machine.Step(e)
-		i.legacy.memory = i.machine.Memory
+		i.legacy.last = i.machine.last()
 		for _, effect := range effects {
 			i.carryOut(effect)
 		}
@@ -136,11 +169,22 @@ func (i *instance) enter(e Event) {
 func (i *instance) inspect() Status {
 	s := i.machine.status(time.Now())
 	s.Name = i.Name()
+	s.LastUse = i.lastUse()
 	if g := i.gate.Load(); g != nil {
 		s.Holding, s.Passive = g.Counts()
-		s.LastUse = g.LastUse()
 	}
 	return s
+}
+
+// lastUse is that of the service, in this engine or an earlier one.
+func (i *instance) lastUse() time.Time {
+	switch g := i.gate.Load(); {
+	case g != nil:
+		return g.LastUse()
+	case i.spec.Last != nil:
+		return i.spec.Last.LastUse
+	}
+	return time.Time{}
 }
 
 // leave ends the actor and leaves the service as it is.

@@ -27,18 +27,24 @@ const (
 	// backoffStep and backoffLimit bound the time between tries.
 	backoffStep  = time.Second
 	backoffLimit = 30 * time.Second
+	// recentStarts bounds Memory.RecentStarts.
+	recentStarts = 10
 )
 
 // Memory is what is known of a service beyond its present run: it outlives an
-// instance of the actor.
+// instance of the actor, and the engine. It may be copied: what its slice holds
+// is never written again.
 type Memory struct {
-	LastRun     Run // the highest ever used
-	LastSeq     Seq
-	Held        bool
-	Retiring    bool
-	StartCount  int           // launches
-	TotalUptime time.Duration // ready, summed over the runs that ended
-	LastStart   StartClock
+	LastRun      Run // the highest ever used
+	LastSeq      Seq
+	Held         bool
+	Retiring     bool
+	Failures     int           // starts failed since a run was proven
+	RetryAt      time.Time     // end of the backoff
+	StartCount   int           // launches
+	TotalUptime  time.Duration // ready, summed over the runs that ended
+	LastStart    StartClock    // of LastRun
+	RecentStarts []PastStart   // at most ten, the latest last
 }
 
 // process is how far the process of the present run has come.
@@ -50,6 +56,10 @@ const (
 	running
 	killed
 )
+
+// before is what an earlier life knew of the present run, for when that is ready
+// again; zero for a run that was launched in this one.
+type before struct{ readySince, lastUse time.Time }
 
 // GateState is what was done last with the gate of the present run.
 type GateState uint8
@@ -80,11 +90,10 @@ type Machine struct {
 	gate       GateState
 	address    string
 	readySince time.Time
+	before     before // of its adoption
 	failure    string // why it is being stopped, if that is a failure
 
-	failures     int // starts failed since a run was proven
 	stopFailures int // of this run
-	retryAt      time.Time
 
 	waiting []Waiter // for the service to be up, in the order of arrival
 	ordered bool     // one of them is an operator, who need not wait for a backoff
@@ -158,8 +167,15 @@ func (m *Machine) become(s State, reason string) {
 func (m *Machine) note(reason string) { m.record(m.state, reason) }
 
 func (m *Machine) record(from State, reason string) {
-	m.emit(Record{At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
-		Held: m.Held, Reason: reason, Clock: m.LastStart})
+	last := m.last()
+	m.emit(Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
+		Address: m.address, ReadySince: last.ReadySince, Reason: reason, Clock: m.LastStart})
+}
+
+// last is what a later life is to know.
+func (m *Machine) last() Last {
+	return Last{Memory: m.Memory, State: m.state, Reason: m.reason, Run: m.run,
+		ReadySince: or(m.readySince, m.before.readySince), LastUse: m.before.lastUse, Address: m.address}
 }
 
 // arm sets the one timer of the service.

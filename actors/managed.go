@@ -2,6 +2,7 @@ package actors
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -12,9 +13,12 @@ import (
 
 // managed carries out a run whose process is ours: the run is over when the
 // process has exited, and the keeper leaves nothing of it behind.
-type managed struct{ common }
+type managed struct {
+	common
+	missing bool // an earlier engine knew of it, and the keeper does not; fixed once begun
+}
 
-func (m *managed) launch() { go m.start() }
+func (m *managed) launch(Record) { go m.start() }
 
 // start forks as soon as it is known that the address is free.
 func (m *managed) start() {
@@ -47,15 +51,24 @@ func (m *managed) await() {
 	m.over(reason)
 }
 
-func (m *managed) found(p keeper.Process) {
-	m.begin(m.v.children.find(p))
+func (m *managed) resume(found *keeper.Process, _ bool) {
+	if found == nil {
+		m.missing = true
+		m.begin(nil)
+		return
+	}
+	m.begin(m.v.children.find(*found))
 	go m.await()
 }
 
 // verify makes sure that the process is there before it is checked.
-func (m *managed) verify(until time.Time) {
-	m.watch(until, func() bool {
+func (m *managed) verify(until, _ time.Time) {
+	m.watch(until, func(context.Context) bool {
 		<-m.begun
+		if m.missing {
+			m.over(m.endedAway())
+			return false
+		}
 		if m.child == nil || m.child.hasEnded() {
 			m.over("it is no longer running")
 			return false
@@ -80,6 +93,9 @@ func (m *managed) kill() { m.signal(syscall.SIGKILL) }
 func (m *managed) signal(s syscall.Signal) {
 	go func() {
 		<-m.begun
+		if m.missing {
+			m.over(m.endedAway())
+		}
 		if m.child == nil {
 			return
 		}

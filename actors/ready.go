@@ -8,12 +8,37 @@ import (
 // open lets requests in: those that waited, and from now on all through the
 // gate, without a message.
 func (m *Machine) open(e ProbePassed) {
-	m.address, m.readySince, m.gate = e.Address, m.now, GateOpen
-	m.LastStart.Listening, m.LastStart.Ready = e.Listening, m.now
-	m.emit(Open{m.run, e.Address})
+	if m.LastStart.Ready.IsZero() { // else the start had ended before it was taken up
+		m.LastStart.Listening, m.LastStart.Ready = e.Listening, m.now
+	}
+	m.endStart(OutcomeReady)
+	m.address, m.gate = e.Address, GateOpen
+	m.readySince = or(m.before.readySince, m.now)
+	lastUse := m.before.lastUse
+	m.before = before{}
+	if len(m.waiting) > 0 {
+		lastUse = time.Time{} // they use it now, but have yet to come through the gate
+	}
+	m.emit(Open{m.run, e.Address, lastUse})
 	m.grantWaiting()
 	m.become(StateReady, "ready at "+e.Address)
-	m.armIdle(m.now)
+	m.armIdle(earlier(or(lastUse, m.now), m.now))
+}
+
+// or is the first of two times that is known.
+func or(a, b time.Time) time.Time {
+	if a.IsZero() {
+		return b
+	}
+	return a
+}
+
+// earlier is the earlier of two times.
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // armIdle sets the timer for when the service could first be idle.
@@ -45,7 +70,7 @@ func (m *Machine) ready(e Event) {
 		// It took longer than the service took to be ready; or it was the
 		// service, and ended. Only the check can tell.
 		m.pid = 0
-		m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout)})
+		m.emit(Verify{Run: m.run, Until: m.now.Add(m.limits.StartTimeout)})
 	case ProbeFailed:
 		m.failure = e.Reason
 		m.stop(e.Reason)

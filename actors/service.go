@@ -29,7 +29,7 @@ type Service struct {
 
 // legacy is what one instance of the actor leaves to the next after a panic.
 type legacy struct {
-	memory  Memory
+	last    Last // as the machine was after its last step
 	waiters ledger
 	conduct conduct // of the present run; nil: none
 	panics  []time.Time

@@ -27,6 +27,8 @@ type Spec struct {
 	// Found is the process of this service that the keeper listed, left by an
 	// earlier engine. It is verified in place of a launch.
 	Found *keeper.Process
+	// Last is what an earlier engine knew of the service; nil: nothing is known.
+	Last *Last
 }
 
 // Managed is a service whose process is ours.

@@ -1,6 +1,10 @@
 package actors
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"time"
+)
 
 // stopped: nothing runs. Whoever wants the service makes it start.
 func (m *Machine) stopped(e Event) {
@@ -19,6 +23,8 @@ func (m *Machine) stopped(e Event) {
 		m.retire(e)
 	case Adopt:
 		m.adopt(e)
+	case Recall:
+		m.recall(e)
 	}
 }
 
@@ -28,6 +34,7 @@ func (m *Machine) launch(reason string) {
 	m.StartCount++
 	m.LastStart = StartClock{Accepted: m.now}
 	m.run, m.process, m.verifying, m.ordered = m.LastRun, launching, false, false
+	m.before = before{}
 	m.become(StateStarting, reason)
 	m.emit(Launch{m.run})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
@@ -36,16 +43,19 @@ func (m *Machine) launch(reason string) {
 // adopt takes up a run that an earlier life began: what was half started is
 // completed, what was half stopped is stopped.
 func (m *Machine) adopt(e Adopt) {
+	if e.Run != m.LastRun {
+		m.LastStart = StartClock{Launched: e.Launched}
+	}
 	m.LastRun = max(m.LastRun, e.Run)
-	m.run, m.process, m.pid, m.gate = e.Run, running, e.Pid, e.Gate
-	m.LastStart = StartClock{Launched: e.Launched}
+	m.run, m.process, m.pid, m.gate, m.address = e.Run, running, e.Pid, e.Gate, e.Address
+	m.before = before{e.ReadySince, e.LastUse}
 	switch {
 	case m.Held || m.Retiring:
 		m.stop(m.orderReason())
 	case e.Ending:
-		m.stop("found ending")
+		m.stop(e.Reason)
 	default:
-		m.verify("found running")
+		m.verify(e.Reason)
 	}
 }
 
@@ -53,8 +63,19 @@ func (m *Machine) adopt(e Adopt) {
 func (m *Machine) verify(reason string) {
 	m.verifying, m.failure = true, ""
 	m.become(StateStarting, reason)
-	m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout)})
+	m.emit(Verify{m.run, m.now.Add(m.limits.StartTimeout), m.coming()})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))
+}
+
+// coming is until when a run may take to be seen: what is left to a start that
+// was under way, and no time for one that had ended.
+func (m *Machine) coming() time.Time {
+	c := m.LastStart
+	began := or(c.Launched, c.Accepted)
+	if began.IsZero() || !c.Ready.IsZero() {
+		return time.Time{}
+	}
+	return earlier(began, m.now).Add(m.limits.StartTimeout)
 }
 
 // starting: a run was begun. It goes on when nobody waits for it any longer.
@@ -84,6 +105,7 @@ func (m *Machine) starting(e Event) {
 		if !m.verifying { // else no start failed: it is gone, and the next may begin
 			m.refuseStart(StartFailed, e.Reason)
 			m.failure = e.Reason
+			m.endStart(OutcomeFailed)
 		}
 		m.ended(e.Reason)
 	}
@@ -105,10 +127,22 @@ func (m *Machine) launched(e Launched) bool {
 func (m *Machine) giveUp(reason string) {
 	m.refuseStart(StartTimeout, reason)
 	m.failure = reason
+	m.endStart(OutcomeTimeout)
 	m.stop(reason)
 }
 
 // refuseStart answers all who waited for a start that has just failed.
 func (m *Machine) refuseStart(why RefusalReason, detail string) {
-	m.refuseWaiting(Refusal{Reason: why, RetryAfter: backoff(m.failures + 1), Detail: detail})
+	m.refuseWaiting(Refusal{Reason: why, RetryAfter: backoff(m.Failures + 1), Detail: detail})
+}
+
+// endStart puts the start of the present run among those that have ended, with
+// the first outcome it is called with.
+func (m *Machine) endStart(how Outcome) {
+	past := m.RecentStarts
+	if n := len(past); m.run == 0 || n > 0 && past[n-1].Run == m.run || m.LastStart.Accepted.IsZero() {
+		return // it is there already, or was in a life of which nothing is known
+	}
+	past = slices.Clip(past[max(0, len(past)+1-recentStarts):]) // or those who have a copy would see it change
+	m.RecentStarts = append(past, PastStart{m.run, m.LastStart, how})
 }

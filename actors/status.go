@@ -12,7 +12,7 @@ type Status struct {
 	Address    string
 	Since      time.Time // of the state
 	ReadySince time.Time // zero: not ready in this run
-	LastUse    time.Time // zero: not used since the engine started
+	LastUse    time.Time // zero: never, as far as known
 	RetryAt    time.Time // end of a backoff; zero: none
 	Reason     string    // of the state
 	Holding    int       // leases that hold it up
@@ -22,6 +22,9 @@ type Status struct {
 	StartCount  int           // launches
 	TotalUptime time.Duration // ready, with the present run
 	LastStart   StartClock
+	// RecentStarts are those that have ended, at most ten, the latest last. Not to
+	// be written.
+	RecentStarts []PastStart
 }
 
 // status is what the machine knows of a Status; the rest is the gate's.
@@ -29,10 +32,10 @@ func (m *Machine) status(now time.Time) Status {
 	s := Status{
 		State: m.state, Held: m.Held, Run: m.run, Pid: m.pid, Address: m.address,
 		Since: m.since, ReadySince: m.readySince, Reason: m.reason, Waiting: len(m.waiting),
-		StartCount: m.StartCount, TotalUptime: m.TotalUptime, LastStart: m.LastStart,
+		StartCount: m.StartCount, TotalUptime: m.TotalUptime, LastStart: m.LastStart, RecentStarts: m.RecentStarts,
 	}
-	if m.state == StateFailed && m.retryAt.After(now) {
-		s.RetryAt = m.retryAt
+	if m.state == StateFailed && m.RetryAt.After(now) {
+		s.RetryAt = m.RetryAt
 	}
 	if !m.readySince.IsZero() {
 		s.TotalUptime += now.Sub(m.readySince)

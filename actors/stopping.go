@@ -35,9 +35,11 @@ func (m *Machine) draining(e Event) {
 
 // stop tells the run to end. Every stop, whatever its cause, passes here.
 func (m *Machine) stop(reason string) {
+	m.readySince, m.before.readySince = or(m.readySince, m.before.readySince), time.Time{}
+	m.account()
+	m.endStart(OutcomeInterrupted)
 	m.become(StateStopping, reason)
 	m.disconnect(true)
-	m.account()
 	switch m.process {
 	case launching: // nothing to signal yet: Launched will find us here
 	case killed:
@@ -95,8 +97,9 @@ func (m *Machine) insist() {
 func (m *Machine) ended(reason string) {
 	m.disconnect(false)
 	m.account()
-	m.run, m.process, m.pid, m.address = 0, absent, 0, ""
-	m.stopFailures, m.retryAt = 0, time.Time{}
+	m.endStart(OutcomeLost)
+	m.run, m.process, m.pid, m.address, m.before = 0, absent, 0, "", before{}
+	m.stopFailures, m.RetryAt = 0, time.Time{}
 	if m.failure != "" {
 		m.fail()
 	} else {
@@ -120,7 +123,7 @@ func (m *Machine) account() {
 	m.readySince = time.Time{}
 	m.TotalUptime += up
 	if up >= proven {
-		m.failures = 0
+		m.Failures = 0
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"sync"
 	"syscall"
+	"time"
 
 	"dynapm/actors/keeper"
 
@@ -44,6 +45,11 @@ type Options struct {
 	Journal Journal
 	Log     *slog.Logger // for faults of our own; nil: none
 	LogDir  string       // the output of a service goes to LogDir/NAME.log
+	// Intent makes the Record of a delegated start durable before the start command
+	// is run, and returns when it is, or ctx ends; nil: nothing does. It may block:
+	// it is called on a goroutine of the run. An error is logged and the start goes
+	// on, since what is kept is only a hint.
+	Intent func(context.Context, Record) error
 	// MaxPending bounds the requests that wait for one service; 0: 1024.
 	MaxPending int
 }
@@ -53,6 +59,7 @@ type System struct {
 	options    Options
 	actors     *actor.ActorSystem
 	supervisor *actor.PID
+	uses       uses
 
 	mu       sync.Mutex
 	services map[string]*Service
@@ -78,9 +85,15 @@ func NewSystem(o Options) *System {
 // Spawn adds a service. A name may be used again once the service that had it
 // was retired.
 func (s *System) Spawn(spec Spec) *Service {
+	if spec.Last != nil {
+		spec.Last = spec.Last.asOf(time.Now())
+	}
 	v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
+	if spec.Last != nil {
+		v.legacy.last = *spec.Last
+	}
 	s.mu.Lock()
-	v.legacy.memory.LastRun = s.lastRuns[spec.Name]
+	v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
 	s.services[spec.Name] = v
 	s.mu.Unlock()
 	born := make(chan struct{})
@@ -126,7 +139,7 @@ func (s *System) Close(ctx context.Context) {
 func (s *System) forget(v *Service) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lastRuns[v.Name()] = max(s.lastRuns[v.Name()], v.legacy.memory.LastRun)
+	s.lastRuns[v.Name()] = max(s.lastRuns[v.Name()], v.legacy.last.Memory.LastRun)
 	if s.services[v.Name()] == v {
 		delete(s.services, v.Name())
 	}

@@ -58,6 +58,23 @@ func (p *play) fired() []Effect             { return p.Step(TimerFired{p.timer, 
 func (p *play) stop(hold bool) []Effect     { return p.Step(Stop{somebody("stopper"), hold, p.now}) }
 func (p *play) retired() []Effect           { return p.Step(Retire{somebody("retirer"), p.now}) }
 
+func (p *play) recalled() []Effect { return p.Step(Recall{"it could not be started", p.now}) }
+
+// adopt takes up a run that an earlier engine has left two hours after it was ready.
+func (p *play) adopt(unused time.Duration) {
+	began := p.now.Add(-2 * time.Hour)
+	p.Memory = Memory{LastRun: 7, LastStart: StartClock{began, began, began, began}}
+	p.Step(Adopt{Run: 7, Pid: 107, Launched: began, Address: "127.0.0.1:80", ReadySince: began,
+		LastUse: p.now.Add(-unused), Reason: "found running", At: p.now})
+}
+
+// adoptHalfStarted takes up a run that was begun a while ago and is not ready, as far as known.
+func (p *play) adoptHalfStarted(ago time.Duration) {
+	began := p.now.Add(-ago)
+	p.Memory = Memory{LastRun: 7, LastStart: StartClock{Accepted: began}}
+	p.Step(Adopt{Run: 7, LastUse: began, Reason: "it was starting when the engine ended", At: p.now})
+}
+
 // up leads a stopped or failed service to ready.
 func (p *play) up() { p.acquire("waiter"); p.launched(); p.passed() }
 
@@ -74,7 +91,18 @@ var conditions = []struct {
 	{"starting, the launch is under way", func(p *play) { p.acquire("waiter") }},
 	{"starting, launched", func(p *play) { p.acquire("waiter"); p.launched() }},
 	{"starting, found running", func(p *play) {
-		p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now.Add(-time.Hour), At: p.now})
+		p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now.Add(-time.Hour), Reason: "found running", At: p.now})
+		p.acquire("waiter")
+	}},
+	{"starting, found half started, with 20s left", func(p *play) { p.adoptHalfStarted(10 * time.Second) }},
+	{"starting, found running, last used a minute ago", func(p *play) { p.adopt(time.Minute) }},
+	{"starting, found running, last used an hour ago", func(p *play) { p.adopt(time.Hour) }},
+	{"starting, found running, last used an hour ago, a request waits", func(p *play) {
+		p.adopt(time.Hour)
+		p.acquire("waiter")
+	}},
+	{"stopping, found half stopped, a request waits for the next run", func(p *play) {
+		p.Step(Adopt{Run: 7, Pid: 107, Ending: true, Reason: "its stop was not finished", At: p.now})
 		p.acquire("waiter")
 	}},
 	{"ready, just now", func(p *play) { p.up() }},
@@ -109,6 +137,14 @@ var conditions = []struct {
 	{"failed twice, in backoff", func(p *play) { p.failStart(); p.failStart() }},
 	{"failed twice, after the backoff", func(p *play) { p.failStart(); p.failStart(); p.after(time.Second) }},
 	{"failed, held down", func(p *play) { p.failStart(); p.stop(true) }},
+	{"failed twice under an earlier engine, in backoff", func(p *play) {
+		p.Memory = Memory{LastRun: 6, Failures: 2, RetryAt: p.now.Add(700 * time.Millisecond)}
+		p.recalled()
+	}},
+	{"failed twice under an earlier engine, with a clock that was set back since", func(p *play) {
+		p.Memory = Memory{LastRun: 6, Failures: 2, RetryAt: p.now.Add(24 * time.Hour)}
+		p.recalled()
+	}},
 	{"failed, its stop failed", func(p *play) { p.up(); p.stop(false); p.drained(); p.stillUp() }},
 	{"failed, killed and still there", func(p *play) {
 		p.up()
@@ -135,10 +171,13 @@ var events = []struct {
 	{"Stop", func(p *play) []Effect { return p.Step(Stop{somebody("new"), false, p.now}) }},
 	{"Stop hold", func(p *play) []Effect { return p.Step(Stop{somebody("new"), true, p.now}) }},
 	{"Retire", func(p *play) []Effect { return p.Step(Retire{somebody("new"), p.now}) }},
-	{"Adopt", func(p *play) []Effect { return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, At: p.now}) }},
-	{"Adopt ending", func(p *play) []Effect {
-		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Ending: true, At: p.now})
+	{"Adopt", func(p *play) []Effect {
+		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Reason: "found running", At: p.now})
 	}},
+	{"Adopt ending", func(p *play) []Effect {
+		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Ending: true, Reason: "its stop was not finished", At: p.now})
+	}},
+	{"Recall", (*play).recalled},
 	{"Launched", (*play).launched},
 	{"Returned", (*play).returned},
 	{"ProbePassed", (*play).passed},
@@ -235,7 +274,11 @@ func effectText(p *play, e Effect) string {
 	case Launch:
 		return fmt.Sprintf("Launch run %d", e.Run)
 	case Verify:
-		return fmt.Sprintf("Verify run %d for %v", e.Run, e.Until.Sub(p.now))
+		text := fmt.Sprintf("Verify run %d for %v", e.Run, e.Until.Sub(p.now))
+		if !e.Coming.IsZero() {
+			text += fmt.Sprintf(", may come for %v", e.Coming.Sub(p.now))
+		}
+		return text
 	case Probe:
 		return fmt.Sprintf("Probe run %d for %v", e.Run, e.Until.Sub(p.now))
 	case Term:
@@ -245,6 +288,9 @@ func effectText(p *play, e Effect) string {
 	case Arm:
 		return fmt.Sprintf("Arm in %v", e.At.Sub(p.now))
 	case Open:
+		if !e.LastUse.IsZero() {
+			return fmt.Sprintf("Open run %d, last used %v ago", e.Run, p.now.Sub(e.LastUse))
+		}
 		return fmt.Sprintf("Open run %d", e.Run)
 	case Shut:
 		if e.UnusedSince.IsZero() {

@@ -76,7 +76,7 @@ func TestExitWhileDrainingIsNoFailure(t *testing.T) {
 		t.Error("whoever stopped it was not told that it is down")
 	}
 	p.expect(t, StateStopped)
-	if p.failures != 0 {
+	if p.Failures != 0 {
 		t.Error("the exit was counted as a failure")
 	}
 }

@@ -47,6 +47,7 @@ func walk(seed uint64, steps *int, trace func(string, ...any)) (err error) {
 	if w.chance(20) {
 		w.alive[7] = true
 		w.tell(Adopt{Run: 7, Pid: 107, Launched: w.now, At: w.now})
+		w.older = w.last
 	}
 	for range 100 {
 		w.somethingHappens()
@@ -79,6 +80,9 @@ func (w *world) somethingHappens() {
 		if w.chance(20) {
 			w.restart()
 		}
+		if w.chance(10) {
+			w.crash()
+		}
 	case 9:
 		w.now = w.now.Add(w.upTo(time.Millisecond))
 	default:
@@ -100,7 +104,7 @@ func (w *world) request() {
 	}
 	r := w.gate.run
 	w.gate.holding++
-	w.in(w.upTo(20*time.Second), func() {
+	w.inEngine(w.upTo(20*time.Second), func() {
 		if w.gate.run != r || w.gate.holding == 0 { // it was cut
 			return
 		}
@@ -141,10 +145,18 @@ func (w *world) stale() {
 // old one, and is told the rest.
 func (w *world) restart() {
 	old := w.machine
-	w.machine = NewMachine(w.limits, old.Memory)
+	w.machine = NewMachine(w.limits, old.last().Memory)
 	waiters := append(append([]Waiter{}, old.leaving...), old.waiting...)
-	if old.run != 0 {
-		w.told = append(w.told, Adopt{old.run, old.pid, w.now, w.gateState(old.run), old.state == StateStopping, w.now})
+	switch last := old.last(); {
+	case last.Run != 0:
+		e := Adopt{Run: last.Run, Pid: old.pid, Gate: w.gateState(last.Run), Ending: last.State == StateStopping,
+			Address: last.Address, ReadySince: last.ReadySince, LastUse: last.LastUse, At: w.now}
+		if e.Gate != GateAbsent {
+			e.LastUse = w.gate.lastUse
+		}
+		w.told = append(w.told, e)
+	case last.State == StateFailed:
+		w.told = append(w.told, Recall{last.Reason, w.now})
 	}
 	if w.chance(30) {
 		w.told = append(w.told, Panicked{"panic", w.now})

@@ -21,6 +21,12 @@ type world struct {
 	steps   int
 	trace   func(format string, args ...any) // nil: none
 
+	engine  int  // the number of the present one
+	last    Last // what was told to the store
+	older   Last // what it was told before that, unless it had to be durable
+	daemon  bool // the process is not known to the keeper
+	resumed Last // what the present engine took up; zero State: nothing, or it was ready since
+
 	calm     bool         // processes obey and nobody wants anything new
 	inFlight Run          // a Launch that has not come back
 	alive    map[Run]bool // whose process lives: never more than one
@@ -88,6 +94,7 @@ func newWorld(seed uint64) *world {
 		w.limits.IdleTimeout = w.upTo(time.Minute)
 	}
 	w.machine = NewMachine(w.limits, Memory{})
+	w.daemon = w.chance(50)
 	return w
 }
 
@@ -97,6 +104,16 @@ func (w *world) fact(r Run) Fact                    { return Fact{r, w.now} }
 
 func (w *world) in(d time.Duration, do func()) {
 	heap.Push(&w.future, appointment{w.now.Add(d), do})
+}
+
+// inEngine is in, for what ends with the present engine.
+func (w *world) inEngine(d time.Duration, do func()) {
+	engine := w.engine
+	w.in(d, func() {
+		if w.engine == engine {
+			do()
+		}
+	})
 }
 
 // next lets the clock jump to the next appointment. It is false if there is none.
@@ -145,12 +162,12 @@ func (w *world) carryOut(e Effect) {
 		w.assertQuiet("Kill", e.Run)
 		w.kill(e.Run)
 	case Arm:
-		w.in(e.At.Sub(w.now), func() { w.tell(TimerFired{e.Seq, w.now}) })
+		w.assertIdleClock(e.At)
+		w.inEngine(e.At.Sub(w.now), func() { w.tell(TimerFired{e.Seq, w.now}) })
 	case Open:
-		if w.gate.run != e.Run {
-			w.gate.run, w.gate.holding = e.Run, 0
-		}
-		w.gate.open, w.gate.lastUse = true, w.now
+		w.open(e)
+	case Record:
+		w.record(e)
 	case Shut:
 		w.told = append(w.told, w.shut(e)...)
 	case Close:
@@ -179,11 +196,14 @@ func (w *world) launch(r Run) {
 		panic("launched beside another run")
 	}
 	w.inFlight = r
+	if w.daemon {
+		w.older = w.last // the intent
+	}
 	delay := w.upTo(10 * time.Millisecond)
 	if w.chance(5) && !w.calm {
 		delay = w.upTo(time.Minute)
 	}
-	w.in(delay, func() {
+	w.inEngine(delay, func() {
 		w.inFlight = 0
 		if w.chance(10) {
 			w.tell(Exited{w.fact(r), "cannot run it"})
@@ -195,7 +215,7 @@ func (w *world) launch(r Run) {
 			w.die(r, w.upTo(30*time.Second))
 		}
 		if w.chance(10) {
-			w.in(w.upTo(10*time.Second), func() { w.tell(Returned{w.fact(r)}) })
+			w.inEngine(w.upTo(10*time.Second), func() { w.tell(Returned{w.fact(r)}) })
 		}
 	})
 }
@@ -207,26 +227,30 @@ func (w *world) die(r Run, after time.Duration) {
 			return
 		}
 		delete(w.alive, r)
-		w.in(w.upTo(time.Millisecond), func() { w.tell(Exited{w.fact(r), "exit status 1"}) })
+		w.in(w.upTo(time.Millisecond), func() {
+			if !w.alive[r] && w.inFlight != r { // else the number was used again, by an engine that did not know
+				w.tell(Exited{w.fact(r), "exit status 1"})
+			}
+		})
 	})
 }
 
 func (w *world) probe(r Run, until time.Time) {
 	switch left := max(until.Sub(w.now), 1); {
 	case w.chance(70) || w.calm:
-		w.in(w.upTo(min(left, time.Second)), func() {
+		w.inEngine(w.upTo(min(left, time.Second)), func() {
 			if w.alive[r] {
 				w.tell(ProbePassed{w.fact(r), "127.0.0.1:80", w.now})
 			}
 		})
 	case w.chance(70):
-		w.in(left, func() { w.tell(ProbeFailed{w.fact(r), "no answer"}) })
+		w.inEngine(left, func() { w.tell(ProbeFailed{w.fact(r), "no answer"}) })
 	}
 }
 
 // verify waits for a launch that is under way before it looks.
 func (w *world) verify(r Run, until time.Time) {
-	w.in(w.upTo(time.Second), func() {
+	w.inEngine(w.upTo(time.Second), func() {
 		switch {
 		case w.inFlight == r:
 			w.verify(r, until)
@@ -240,10 +264,12 @@ func (w *world) verify(r Run, until time.Time) {
 
 func (w *world) term(r Run) {
 	switch {
+	case !w.alive[r] && w.inFlight != r: // its exit may have been told to nobody
+		w.inEngine(w.upTo(time.Millisecond), func() { w.tell(Exited{w.fact(r), "it is not there"}) })
 	case w.chance(60) || w.calm:
 		w.die(r, w.upTo(time.Second))
 	case w.chance(50):
-		w.in(w.upTo(time.Second), func() {
+		w.inEngine(w.upTo(time.Second), func() {
 			if w.alive[r] {
 				w.tell(StillUp{w.fact(r), "the stop command failed"})
 			}
