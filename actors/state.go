@@ -1,5 +1,7 @@
 package actors
 
+import "slices"
+
 // State is what a service is doing. A state exists only where some event is
 // answered differently in it.
 type State uint8
@@ -17,6 +19,12 @@ var stateNames = [...]string{"stopped", "starting", "ready", "draining", "stoppi
 
 // String is the one word for a state: in logs, metrics, JSON and tables.
 func (s State) String() string { return stateNames[s] }
+
+// ParseState is the state that String gives that word for.
+func ParseState(word string) (s State, ok bool) {
+	i := slices.Index(stateNames[:], word)
+	return State(max(i, 0)), i >= 0
+}
 
 // Run numbers the runs of one service, from 1; 0 is no run. Facts about
 // processes, probes and gates carry the run they belong to.

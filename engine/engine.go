@@ -29,12 +29,13 @@ type Engine struct {
 	journal  *journal
 	traffic  *traffic
 	keeper   *keeper.Client
+	memory   *memory
 	system   *actors.System
 	server   *netio.Server
 	admin    *http.Server
 	services []*service
 	byName   map[string]*service
-	stop     context.CancelFunc // of what runs beside: the watcher of names
+	stop     context.CancelFunc // of what runs beside: the watcher of names, the memory's second hand
 
 	leave        chan bool // true: take the services along
 	leaving      sync.Once
@@ -84,6 +85,7 @@ func Start(cfg *config.Config) (*Engine, error) {
 	}
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
+	go e.memory.follow(ctx, e.system)
 	if len(targets) > 0 {
 		go watch(ctx, targets, e.log)
 	}
@@ -160,8 +162,12 @@ func (e *Engine) wakeActors() error {
 	if err := e.openKeeper(func(exit keeper.Exit) { woken.Wait(); e.system.Exited(exit) }); err != nil {
 		return err
 	}
-	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e.journal, Log: e.log,
-		LogDir: logDir(e.cfg)})
+	var err error
+	if e.memory, err = openMemory(e.cfg.StateDir, e.log); err != nil {
+		return err
+	}
+	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e, Log: e.log,
+		LogDir: logDir(e.cfg), Intent: e.intend})
 	found, err := e.found()
 	if err != nil {
 		return err
@@ -169,12 +175,23 @@ func (e *Engine) wakeActors() error {
 	if err := e.settle(found); err != nil {
 		return err
 	}
+	e.memory.forget(e.byName)
 	for _, s := range e.services {
 		if !s.ProxyOnly {
-			s.actor = e.system.Spawn(s.spec(found[s.Name]))
+			s.actor = e.system.Spawn(s.spec(found[s.Name], e.memory.last(s.Name)))
 		}
 	}
 	return nil
+}
+
+// Record tells a change of state and writes it down; the Engine is actors' Journal.
+func (e *Engine) Record(r actors.Record) {
+	e.journal.Record(r)
+	e.memory.keep(e.byName[r.Service], r)
+}
+
+func (e *Engine) intend(ctx context.Context, r actors.Record) error {
+	return e.memory.intend(ctx, e.byName[r.Service], r)
 }
 
 func (e *Engine) openKeeper(onExit func(keeper.Exit)) error {

@@ -70,6 +70,9 @@ func (e *Engine) close(services bool) {
 	e.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	if err := e.memory.close(ctx, e.system); err != nil {
+		e.log.Warn("not everything was written down", "error", err)
+	}
 	e.system.Close(ctx)
 	if err := e.partFromKeeper(services); err != nil {
 		e.log.Warn("the keeper stays", "error", err)

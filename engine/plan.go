@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
@@ -77,7 +78,8 @@ func (p *planner) join(s *service, base *config.Base) *route {
 	return r
 }
 
-// settle gives each service without a base its port. One that was found running keeps what it has.
+// settle gives each service without a base its port: the one that it had, whoever has that now (the start says who), or
+// a new one.
 func (e *Engine) settle(found map[string]*keeper.Process) error {
 	p := e.portsInConfig()
 	var unsettled []*service
@@ -85,21 +87,23 @@ func (e *Engine) settle(found map[string]*keeper.Process) error {
 		if s.ProxyOnly || s.Base != nil {
 			continue
 		}
+		s.port = e.memory.found[s.Name].Port
 		if process := found[s.Name]; process != nil {
-			if port := portOf(process); port != 0 && !p.taken[port] {
-				p.take(port)
-				s.address = local(port)
-				continue
-			}
+			s.port = cmp.Or(portOf(process), s.port)
 		}
-		unsettled = append(unsettled, s)
+		if s.port == 0 || p.taken[s.port] {
+			unsettled = append(unsettled, s)
+			continue
+		}
+		p.take(s.port)
+		s.address = local(s.port)
 	}
 	for _, s := range unsettled {
 		port, err := p.choose(s.Name)
 		if err != nil {
 			return err
 		}
-		s.address = local(port)
+		s.port, s.address = port, local(port)
 	}
 	return nil
 }

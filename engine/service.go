@@ -19,6 +19,7 @@ import (
 type service struct {
 	config.Service
 	address string          // where it listens, "host:port" or "unix:/path"; "" for one that is only proxied
+	port    int             // that it was given; 0: it has a base
 	actor   *actors.Service // nil for one that is only proxied
 	gate    *actors.Gate    // of one that is only proxied: open for ever
 	since   time.Time       // of one that is only proxied: when the engine came up
@@ -113,8 +114,8 @@ func addressOf(b *config.Base) string {
 	return net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
 }
 
-// spec says to its actor what the config says of a service, and which process of it was found.
-func (s *service) spec(found *keeper.Process) actors.Spec {
+// spec says to its actor what the config says of a service, which process of it was found, and what was known of it last.
+func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 	spec := actors.Spec{
 		Name:         s.Name,
 		Address:      s.address,
@@ -124,6 +125,7 @@ func (s *service) spec(found *keeper.Process) actors.Spec {
 		StopTimeout:  s.StopTimeout,
 		DrainTimeout: s.DrainTimeout,
 		Found:        found,
+		Last:         last,
 	}
 	if s.Run != nil {
 		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(), StopSignal: s.StopSignal}
@@ -145,6 +147,14 @@ func (s *service) environ() []string {
 		env = append(env, "HOST="+host, "PORT="+port)
 	}
 	return append(slices.Clip(env), s.Env...)
+}
+
+// kind is the word for how it is run.
+func (s *service) kind() string {
+	if s.Run != nil {
+		return "managed"
+	}
+	return "delegated"
 }
 
 func (s *service) check() probe.Check {

@@ -65,6 +65,7 @@ func (d *decoder) record(r *Record) {
 	r.Held = d.flag()
 	r.Reason = d.text()
 	r.Run = d.uvarint()
+	r.LastRun = d.uvarint()
 	r.Pid = int(d.varint())
 	r.StartTime = d.uvarint()
 	r.BootID = d.text()
@@ -89,6 +90,7 @@ func (d *decoder) record(r *Record) {
 }
 
 func (d *decoder) start(s *Start) {
+	s.Run = d.uvarint()
 	s.At = d.time()
 	s.Launched = time.Duration(d.varint())
 	s.Listening = time.Duration(d.varint())
@@ -101,6 +103,7 @@ func (d *decoder) start(s *Start) {
 func (d *decoder) recordV1(r *Record) {
 	r.State = d.text()
 	r.Run = d.uvarint()
+	r.LastRun = r.Run
 	r.Pid = int(d.varint())
 	r.StartTime = d.uvarint()
 	r.BootID = d.text()

@@ -55,6 +55,7 @@ func appendRecord(b []byte, r *Record) []byte {
 	b = appendFlag(b, r.Held)
 	b = appendText(b, r.Reason)
 	b = binary.AppendUvarint(b, r.Run)
+	b = binary.AppendUvarint(b, r.LastRun)
 	b = binary.AppendVarint(b, int64(r.Pid))
 	b = binary.AppendUvarint(b, r.StartTime)
 	b = appendText(b, r.BootID)
@@ -74,6 +75,7 @@ func appendRecord(b []byte, r *Record) []byte {
 }
 
 func appendStart(b []byte, s *Start) []byte {
+	b = binary.AppendUvarint(b, s.Run)
 	b = appendTime(b, s.At)
 	b = binary.AppendVarint(b, int64(s.Launched))
 	b = binary.AppendVarint(b, int64(s.Listening))

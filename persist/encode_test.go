@@ -63,7 +63,7 @@ func TestGoldenBytes(t *testing.T) {
 
 // wantV1 is what the committed record of version 1 says.
 var wantV1 = Record{
-	State: "ready", Run: 7, Pid: 4711, StartTime: 99887766, BootID: "5f3a8a0c-0d37-4d0e-9d0f-3f1f1c6c1b2a",
+	State: "ready", Run: 7, LastRun: 7, Pid: 4711, StartTime: 99887766, BootID: "5f3a8a0c-0d37-4d0e-9d0f-3f1f1c6c1b2a",
 	Port: 20017, LastUse: time.Unix(1_700_000_060, 123456789),
 }
 

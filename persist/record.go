@@ -16,7 +16,8 @@ type Record struct {
 	Held    bool   // held down by order
 	Reason  string // of the last change of state, for a person
 
-	Run       uint64
+	Run       uint64 // the present one, 0 for none
+	LastRun   uint64 // the highest ever used
 	Pid       int
 	StartTime uint64 // of the process: /proc/PID/stat field 22, in ticks since boot (proc_pid_stat(5))
 	BootID    string // /proc/sys/kernel/random/boot_id of the boot StartTime counts from
@@ -38,9 +39,10 @@ type Record struct {
 	Failures     int     // in a row
 }
 
-// Start is one start of a service: when it was asked for, how long each step
+// Start is one start of a service: which run it began, when it was asked for, how long each step
 // took from there (0 where it was not reached), and how it ended, in a word.
 type Start struct {
+	Run                        uint64
 	At                         time.Time
 	Launched, Listening, Ready time.Duration
 	Outcome                    string
