@@ -40,10 +40,10 @@ lint: ## staticcheck
 tidy: ## fail where go.mod or go.sum are not tidy
 	$(GO) mod tidy -diff
 
-fuzz: ## fuzz the parsers (FUZZTIME=1m each)
-	@for target in Request Response Chunked; do \
-	  $(GO) test ./netio -run '^$$' -fuzz "^Fuzz$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
-	@$(GO) test ./engine/config -run '^$$' -fuzz '^FuzzLoad$$' -fuzztime $(or $(FUZZTIME),1m)
+fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
+	@grep -roh '^func Fuzz[A-Za-z]*' --include=*_test.go ./netio ./engine/config ./persist | cut -d' ' -f2 | while read -r target; do \
+	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine persist)"); \
+	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
 
 clean: ## remove what make built
 	@rm -rf bin
