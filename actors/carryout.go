@@ -26,6 +26,7 @@ func (i *instance) carryOut(e Effect) {
 	case Close:
 		g := i.gate.Load()
 		i.system.uses.closed(g)
+		g.ended.Store(true)
 		i.system.options.Traffic.Close(g, e.Cut)
 	case Grant:
 		i.grant(e.Waiter)

@@ -230,12 +230,13 @@ func (d *delegated) up() string {
 	switch {
 	case d.child != nil && !d.child.hasEnded():
 		return "its start command is still running"
-	case !listens(d.v.spec.Address):
-		return ""
-	case d.checkCommand() == "":
+	case d.checkCommand() != "":
+		// A service that is ending may have closed its listener long before.
+		if d.passes() {
+			return "its check still passes"
+		}
+	case listens(d.v.spec.Address):
 		return d.v.spec.Address + " is still listened at"
-	case d.passes():
-		return "its check still passes"
 	}
 	return ""
 }

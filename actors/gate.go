@@ -18,6 +18,7 @@ type Gate struct {
 	run     Run
 	address string
 	since   time.Time
+	ended   atomic.Bool
 	drained func() // set before the gate is first opened; may be nil
 }
 
@@ -48,6 +49,10 @@ func (g *Gate) Address() string { return g.address }
 // Since is when the gate was made, which is when its run was found to be
 // usable.
 func (g *Gate) Since() time.Time { return g.since }
+
+// Ended is true once the connections to the run are being closed: whoever opens
+// another after that closes it again.
+func (g *Gate) Ended() bool { return g.ended.Load() }
 
 // Acquire takes a lease that holds the service up. It is false if the gate is
 // shut. It is one compare-and-swap and allocates nothing. Each success is paired

@@ -14,10 +14,10 @@ func (w waiter) Grant() { w.parked.Grant() }
 
 func (w waiter) Refuse(r actors.Refusal) { w.parked.Refuse(answer(r)) }
 
-// Wait asks the actor to make the service ready. A service that is only proxied cannot be waited for: its target has a
-// name that nobody could resolve yet.
+// Wait asks the actor to make the service ready. What cannot be waited for is a target whose name nobody could resolve
+// yet.
 func (r *route) Wait(w *netio.Waiter) {
-	if r.actor == nil {
+	if r.actor == nil || r.target != nil && r.target.at.Load() == nil {
 		w.Refuse(netio.Answer{Status: 502, Body: "The service cannot be reached.\n"})
 		return
 	}

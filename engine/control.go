@@ -65,7 +65,9 @@ func (c control) Stop(ctx context.Context, name string, hold bool) error {
 
 // Down takes everything down; the engine's own end follows.
 func (c control) Down(ctx context.Context) error {
-	c.Leave(true)
+	if !c.Leave(true) {
+		return errors.New("the engine is leaving already, and its services stay up")
+	}
 	select {
 	case <-c.servicesDown:
 		return c.downError

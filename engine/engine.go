@@ -37,8 +37,9 @@ type Engine struct {
 	byName   map[string]*service
 	stop     context.CancelFunc // of what runs beside: the watcher of names, the memory's second hand
 
-	leave        chan bool // true: take the services along
+	leave        chan struct{} // closed by Leave
 	leaving      sync.Once
+	takes        bool // it takes the services along; set before leave is closed
 	servicesDown chan struct{}
 	downError    error // set before servicesDown is closed
 	ended        chan error
@@ -56,7 +57,7 @@ func Start(cfg *config.Config) (*Engine, error) {
 		journal:      newJournal(log, terminal),
 		traffic:      &traffic{backends: map[*actors.Gate][]*netio.Backend{}},
 		byName:       map[string]*service{},
-		leave:        make(chan bool, 1),
+		leave:        make(chan struct{}),
 		servicesDown: make(chan struct{}),
 		ended:        make(chan error, 1),
 	}
@@ -86,8 +87,8 @@ func Start(cfg *config.Config) (*Engine, error) {
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
 	go e.memory.follow(ctx, e.system)
-	if len(targets) > 0 {
-		go watch(ctx, targets, e.log)
+	for _, t := range targets {
+		go t.watch(ctx, e.log)
 	}
 	e.announce(listeners, adminListener)
 	go func() { e.ended <- e.run() }()
@@ -156,10 +157,8 @@ func (e *Engine) wakeActors() error {
 		return fmt.Errorf("cannot keep state: %w; change stateDir in the config", err)
 	}
 	// Exits that happened while no engine was there come in before the actors are.
-	var woken sync.WaitGroup
-	woken.Add(1)
-	defer woken.Done()
-	if err := e.openKeeper(func(exit keeper.Exit) { woken.Wait(); e.system.Exited(exit) }); err != nil {
+	woken := make(chan struct{})
+	if err := e.openKeeper(func(exit keeper.Exit) { <-woken; e.system.Exited(exit) }); err != nil {
 		return err
 	}
 	var err error
@@ -181,6 +180,7 @@ func (e *Engine) wakeActors() error {
 			s.actor = e.system.Spawn(s.spec(found[s.Name], e.memory.last(s.Name)))
 		}
 	}
+	close(woken)
 	return nil
 }
 
@@ -204,32 +204,9 @@ func (e *Engine) openKeeper(onExit func(keeper.Exit)) error {
 	return err
 }
 
-// found gives, by service, the process that an earlier engine has left with the keeper. What belongs to no service of
-// the config any more is ended.
-func (e *Engine) found() (map[string]*keeper.Process, error) {
-	list, err := e.keeper.List()
-	if err != nil {
-		return nil, err
-	}
-	found := map[string]*keeper.Process{}
-	for _, p := range list {
-		s := e.byName[p.Service]
-		switch {
-		case s != nil && (s.Run != nil && p.Role == keeper.RoleService || s.Commands != nil && p.Role == keeper.RoleStart):
-			found[p.Service] = &p
-		case p.Role == keeper.RoleService:
-			e.log.Warn("ending a process whose service is gone from the config", "service", p.Service, "pid", p.Pid)
-			if err := e.keeper.Signal(p, syscall.SIGKILL); err != nil && !errors.Is(err, keeper.ErrEnded) {
-				return nil, fmt.Errorf("cannot end the process of %s, which is gone from the config: %w", p.Service, err)
-			}
-		}
-	}
-	return found, nil
-}
-
 func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener net.Listener) error {
 	var err error
-	e.server, err = netio.Serve(netio.Options{
+	e.server, err = e.traffic.serve(netio.Options{
 		Listeners: listeners,
 		Admission: table,
 		Timeouts: netio.Timeouts{Head: e.cfg.HeadTimeout, KeepAlive: e.cfg.KeepAliveTimeout,
@@ -241,7 +218,6 @@ func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener 
 	if err != nil {
 		return err
 	}
-	e.traffic.serve(e.server)
 	if adminListener == nil {
 		return nil
 	}

@@ -104,7 +104,7 @@ func (j *journal) state(r actors.Record) {
 		args = append(args, "output", output)
 	}
 	level := slog.LevelInfo
-	if r.State == actors.StateFailed {
+	if r.State == actors.StateFailed && r.From != actors.StateFailed {
 		level = slog.LevelError
 	}
 	j.log.Log(context.Background(), level, r.State.String(), args...)
@@ -116,19 +116,23 @@ func (j *journal) state(r actors.Record) {
 // wake tells how long the first of those who waited has waited, and for what.
 func (j *journal) wake(s *service, t netio.Timing) {
 	j.enqueue(func() {
-		args := append([]any{"service", s.Name}, steps(t.Accepted, j.clocks[s.Name])...)
+		clock := j.clocks[s.Name]
+		if clock.Ready.Before(t.Accepted) {
+			return // it waited for a run of an earlier engine to be recognized: nothing was woken
+		}
+		args := append([]any{"service", s.Name}, steps(t.Accepted, clock)...)
 		j.log.Info("woke", append(args, "firstByte", brief(t.FirstByte.Sub(t.Accepted)))...)
 	})
 }
 
-// steps are those of a start, as time since it was asked for.
+// steps are those of a start that came after it was asked for, as time since then.
 func steps(asked time.Time, c actors.StartClock) []any {
 	var args []any
 	for _, step := range []struct {
 		name string
 		at   time.Time
 	}{{"launched", c.Launched}, {"listening", c.Listening}} {
-		if !step.at.IsZero() && !asked.IsZero() {
+		if !asked.IsZero() && step.at.After(asked) { // not what had been done before, for somebody else
 			args = append(args, step.name, brief(step.at.Sub(asked)))
 		}
 	}

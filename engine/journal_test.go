@@ -51,12 +51,32 @@ func TestWakeIsBrokenDown(t *testing.T) {
 	}
 }
 
+// TestWakeTellsNoOldSteps: of a start that somebody else had begun only what was waited for is told, and of one that was
+// over before nothing.
+func TestWakeTellsNoOldSteps(t *testing.T) {
+	at := time.Unix(1000, 0)
+	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
+	blog := &service{Service: config.Service{Name: "blog"}}
+	lines := logged(t, func(j *journal) {
+		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Clock: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}})
+		j.wake(blog, netio.Timing{Accepted: ms(20), FirstByte: ms(45)})
+		j.wake(blog, netio.Timing{Accepted: ms(1000), FirstByte: ms(1001)})
+	})
+	if len(lines) != 2 || lines[1]["launched"] != nil || lines[1]["listening"] != "10ms" || lines[1]["firstByte"] != "25ms" {
+		t.Errorf("the lines are %v", lines)
+	}
+}
+
 func TestFailureIsAnError(t *testing.T) {
 	lines := logged(t, func(j *journal) {
-		j.Record(actors.Record{Service: "blog", State: actors.StateFailed, Reason: "exit status 3"})
+		j.Record(actors.Record{Service: "blog", From: actors.StateStarting, State: actors.StateFailed, Reason: "exit status 3"})
+		j.Record(actors.Record{Service: "blog", From: actors.StateFailed, State: actors.StateFailed, Reason: "held down by order"})
 	})
 	if l := lines[0]; l["level"] != "ERROR" || l["msg"] != "failed" || l["reason"] != "exit status 3" {
 		t.Errorf("the line is %v", l)
+	}
+	if l := lines[1]; l["level"] != "INFO" {
+		t.Errorf("the line of what is no new failure is %v", l)
 	}
 }
 

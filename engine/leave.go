@@ -9,9 +9,14 @@ import (
 )
 
 // Leave makes the engine finish the requests in flight, for drainTimeout at most, and end. Services are left running,
-// to be found again by the next engine, or with services true stopped first. Only the first call counts.
-func (e *Engine) Leave(services bool) {
-	e.leaving.Do(func() { e.leave <- services })
+// to be found again by the next engine, or with services true stopped first. Only the first call counts; what that
+// wanted is returned.
+func (e *Engine) Leave(services bool) (taken bool) {
+	e.leaving.Do(func() {
+		e.takes = services
+		close(e.leave)
+	})
+	return e.takes
 }
 
 // Wait returns when the engine has ended: nil after Leave.
@@ -19,21 +24,23 @@ func (e *Engine) Wait() error { return <-e.ended }
 
 func (e *Engine) run() error {
 	var failed error
-	services := false
 	select {
-	case services = <-e.leave:
+	case <-e.leave:
 	case <-e.server.Done():
 		failed = fmt.Errorf("the front ended: %w", e.server.Err())
 	}
+	services := e.Leave(false)
 	e.log.Info("leaving", "services", map[bool]string{true: "stop", false: "stay"}[services])
 	e.drain()
 	if services {
 		e.downError = e.takeDown()
 	}
 	close(e.servicesDown)
-	e.close(services)
-	e.log.Info("left")
+	if err := e.close(services); err != nil {
+		e.downError = errors.Join(e.downError, err)
+	}
 	e.journal.close()
+	e.log.Info("left")
 	return errors.Join(failed, e.downError)
 }
 
@@ -65,8 +72,8 @@ func (e *Engine) takeDown() error {
 	return errors.Join(failed...)
 }
 
-// close ends what is left of the engine; the keeper goes too when it keeps nothing any more.
-func (e *Engine) close(services bool) {
+// close ends what is left of the engine. The keeper goes with the services; it is an error if it keeps any all the same.
+func (e *Engine) close(services bool) error {
 	e.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
@@ -74,15 +81,14 @@ func (e *Engine) close(services bool) {
 		e.log.Warn("not everything was written down", "error", err)
 	}
 	e.system.Close(ctx)
-	if err := e.partFromKeeper(services); err != nil {
-		e.log.Warn("the keeper stays", "error", err)
-	}
+	err := e.partFromKeeper(services)
 	if e.admin != nil {
 		e.journal.unsubscribeAll()
 		if err := e.admin.Shutdown(ctx); err != nil {
 			e.admin.Close()
 		}
 	}
+	return err
 }
 
 func (e *Engine) partFromKeeper(services bool) error {

@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,18 +21,19 @@ func (e *Engine) plan() (*table, []string, []*target) {
 		engine:    e,
 		table:     &table{ports: []*route{nil}, exact: map[string]paths{}, below: map[string]paths{}},
 		addresses: []string{e.cfg.Listen},
+		targets:   map[string]*target{},
 	}
 	for i := range e.cfg.Services {
 		p.add(e.cfg.Services[i])
 	}
-	return p.table, p.addresses, p.targets
+	return p.table, p.addresses, slices.DeleteFunc(slices.Collect(maps.Values(p.targets)), (*target).fixed)
 }
 
 type planner struct {
 	engine    *Engine
 	table     *table
 	addresses []string
-	targets   []*target
+	targets   map[string]*target // by address: one for all routes that lead there
 }
 
 func (p *planner) add(cfg config.Service) {
@@ -70,10 +73,11 @@ func (p *planner) join(s *service, base *config.Base) *route {
 		base = s.Base
 	}
 	if base != nil {
-		r.target = newTarget(base)
-		if r.target.named() {
-			p.targets = append(p.targets, r.target)
+		address := addressOf(base)
+		if p.targets[address] == nil {
+			p.targets[address] = newTarget(base)
 		}
+		r.target = p.targets[address]
 	}
 	return r
 }

@@ -73,15 +73,18 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 	}
 	backend, err := netio.NewBackend(address, r.hostFor(), r.ResponseTimeout)
 	if err != nil {
-		// The config was checked, and names were resolved: whoever comes here has broken that.
-		panic(err)
+		gate.Release()
+		panic(err) // the config was checked, and names were resolved: whoever comes here has broken that
 	}
 	if r.actor != nil {
 		backend.RetryUntil = gate.Since().Add(r.StartTimeout)
 	}
 	b := &bound{gate, at, backend}
 	r.traffic.opened(gate, backend)
-	r.last.Store(b)
+	// Of two splicers that meet a run at once, or for a target that has moved, the later backend is the one.
+	if old := r.last.Swap(b); old != nil && old.gate == gate {
+		r.traffic.replaced(gate, old.backend)
+	}
 	return b
 }
 

@@ -22,38 +22,41 @@ type target struct {
 	ip   netip.Addr             // the watcher's: what the name stood for last
 }
 
+// localhost may be either loopback address: what listens decides.
+const localhost = "localhost"
+
 // resolveEvery is how long a name that changed its address may lead to the old one.
 const resolveEvery = 5 * time.Second
 
 func newTarget(base *config.Base) *target {
 	t := &target{base: base}
-	if _, err := netip.ParseAddr(base.Host); err == nil || base.Unix != "" {
+	if t.fixed() {
 		t.point(addressOf(base))
+	} else if base.Host == localhost {
+		t.settle(loopback(base.Port)) // at once: it asks nobody
 	}
 	return t
 }
 
 func (t *target) point(address string) { t.at.Store(&address) }
 
-// named tells whether the target needs a watcher.
-func (t *target) named() bool {
+// fixed tells whether the target has no name that must be watched.
+func (t *target) fixed() bool {
 	_, err := netip.ParseAddr(t.base.Host)
-	return err != nil && t.base.Unix == ""
+	return err == nil || t.base.Unix != ""
 }
 
-// watch resolves the names of targets until ctx ends. A failure is told once, until the name resolves again.
-func watch(ctx context.Context, targets []*target, log *slog.Logger) {
-	failing := map[*target]bool{}
+// watch resolves the name of a target until ctx ends. A failure is told once, until the name resolves again.
+func (t *target) watch(ctx context.Context, log *slog.Logger) {
+	failing := false
 	tick := time.NewTicker(resolveEvery)
 	defer tick.Stop()
 	for {
-		for _, t := range targets {
-			err := t.resolve(ctx)
-			if err != nil && !failing[t] && ctx.Err() == nil {
-				log.Warn("cannot resolve a target", "host", t.base.Host, "error", err)
-			}
-			failing[t] = err != nil
+		err := t.resolve(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			log.Warn("cannot resolve a target", "host", t.base.Host, "error", err)
 		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return
@@ -63,23 +66,28 @@ func watch(ctx context.Context, targets []*target, log *slog.Logger) {
 }
 
 func (t *target) resolve(ctx context.Context) error {
-	var ips []netip.Addr
-	if t.base.Host == "localhost" {
-		ips = loopback(t.base.Port)
-	} else {
-		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.base.Host)
-		if err != nil {
-			return err
-		}
-		ips = found
+	if t.base.Host == localhost {
+		t.settle(loopback(t.base.Port))
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, resolveEvery)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", t.base.Host)
+	if err != nil {
+		return err
+	}
+	t.settle(ips)
+	return nil
+}
+
+// settle takes one of the addresses that the name stands for.
+func (t *target) settle(ips []netip.Addr) {
 	// An address that is still good is kept: resolvers rotate their answers.
 	if t.at.Load() != nil && slices.Contains(ips, t.ip) {
-		return nil
+		return
 	}
 	t.ip = ips[0]
 	t.point(net.JoinHostPort(t.ip.Unmap().String(), strconv.Itoa(t.base.Port)))
-	return nil
 }
 
 // loopback is where on this machine something listens on the port, 127.0.0.1 where nothing does.

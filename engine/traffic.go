@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 
 	"dynapm/actors"
@@ -15,14 +16,26 @@ type traffic struct {
 	backends map[*actors.Gate][]*netio.Backend
 }
 
+// opened adds a backend of a run. A lease may have been taken just before the run ended: then it is over at once.
 func (t *traffic) opened(gate *actors.Gate, b *netio.Backend) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if gate.Ended() {
+		t.server.Retire(b, true)
+		return
+	}
 	t.backends[gate] = append(t.backends[gate], b)
 }
 
-// Close closes the pooled connections of a run, once; cut ends those in use as well. The gate is shut by then, so that
-// nothing is added any more.
+// replaced lets a backend go that has given its place to another of the same run.
+func (t *traffic) replaced(gate *actors.Gate, b *netio.Backend) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.backends[gate] = slices.DeleteFunc(t.backends[gate], func(other *netio.Backend) bool { return other == b })
+	t.server.Retire(b, false)
+}
+
+// Close closes the pooled connections of a run that has ended, once; cut ends those in use as well.
 func (t *traffic) Close(gate *actors.Gate, cut bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -32,8 +45,11 @@ func (t *traffic) Close(gate *actors.Gate, cut bool) {
 	delete(t.backends, gate)
 }
 
-func (t *traffic) serve(s *netio.Server) {
+// serve begins to serve; whoever is served waits for it with a backend of his own.
+func (t *traffic) serve(o netio.Options) (*netio.Server, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.server = s
+	var err error
+	t.server, err = netio.Serve(o)
+	return t.server, err
 }

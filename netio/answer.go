@@ -14,9 +14,10 @@ const (
 
 // The answers that netio gives by itself. They say nothing of what is behind it.
 var (
-	noRouteAnswer     = &Answer{Status: 404, Body: "no service has this address\n"}
+	noRouteAnswer     = &Answer{Status: 404, Body: "No service has this address.\n"}
 	slowRequestAnswer = &Answer{Status: 408}
 	brokenAnswer      = &Answer{Status: 502}
+	closingAnswer     = &Answer{Status: 503, RetryAfter: time.Second, Body: "The gateway is going down.\n"}
 	overloadedAnswer  = &Answer{Status: 503, RetryAfter: time.Second}
 	timeoutAnswer     = &Answer{Status: 504}
 )

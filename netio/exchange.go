@@ -114,6 +114,21 @@ func (c *client) stillThere() bool {
 	return false
 }
 
+// dismiss answers a request that waits although the server closes.
+func (c *client) dismiss() {
+	switch c.state {
+	case stateWait:
+		c.s.tally.waiting.Add(-1)
+		c.x.route.Cancel(c.x.waiter)
+	case statePause:
+	default:
+		return
+	}
+	c.state = stateRelay
+	c.answer(closingAnswer)
+	c.run()
+}
+
 // granted goes on with a request whose service is ready.
 func (c *client) granted(w *Waiter) {
 	if c.state != stateWait || c.x.waiter != w {

@@ -92,7 +92,7 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// TestDrainCuts checks that what does not end in time is cut.
+// TestDrainCuts checks that what does not end in time is cut, and that who still waits is told.
 func TestDrainCuts(t *testing.T) {
 	address, accept := scripted(t)
 	r := newRig(t, address)
@@ -109,7 +109,9 @@ func TestDrainCuts(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	c.wantBreak()
-	waiting.wantBreak()
+	if resp, _ := waiting.reply("GET"); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("who waited got %v, want 503 with Retry-After", resp)
+	}
 	b.wantOver()
 	if n := r.service().canceled.Load(); n != 1 {
 		t.Errorf("%d waits were canceled, want 1", n)

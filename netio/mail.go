@@ -38,9 +38,15 @@ func (s *splicer) drain() {
 	}
 }
 
-// cut breaks all connections, those included that have been handed over and not seen.
+// cut breaks all connections, those included that have been handed over and not seen. Who still waits for a service is
+// told so first.
 func (s *splicer) cut() {
 	s.draining, s.cutting = true, true
+	for c := s.clients; c != nil; {
+		next := c.next
+		c.dismiss()
+		c = next
+	}
 	for s.clients != nil {
 		s.clients.abort()
 	}

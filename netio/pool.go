@@ -27,7 +27,9 @@ func (s *splicer) poolOf(b *Backend) *pool {
 	return p
 }
 
+// join takes u in. The pool may have been given up meanwhile, with the last connection that take found dead.
 func (p *pool) join(u *upstream) {
+	p.s.pools[p.backend] = p
 	u.next = p.all
 	if u.next != nil {
 		u.next.prev = u

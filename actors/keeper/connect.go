@@ -128,7 +128,7 @@ func (c *Client) start() (*child, error) {
 	go func() {
 		defer close(started.ended)
 		if state, err := process.Wait(); err != nil || !state.Success() {
-			c.options.Log.Warn("the keeper ended", "pid", process.Pid, "status", state, "cause", err)
+			c.options.Log.Warn("the keeper ended", "pid", process.Pid, "status", state.String(), "cause", err)
 		}
 	}()
 	told.SetReadDeadline(time.Now().Add(readyTimeout))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,7 +109,13 @@ func TestSignalsAndLimitsAreRestored(t *testing.T) {
 	b.exit(b.launch([]string{"sh", "-c", script}))
 	got := strings.Fields(b.output())
 	for i, field := range got {
-		if field == "SigIgn:" && got[i+1] != "0000000000000000" {
+		if field != "SigIgn:" {
+			continue
+		}
+		// Signals 32 and 33 are the C library's: whoever starts this test by its posix_spawn has them ignored, and
+		// nobody here can change that.
+		ignored, err := strconv.ParseUint(got[i+1], 16, 64)
+		if err != nil || ignored&^(1<<31|1<<32) != 0 {
 			t.Errorf("ignored signals: %s", got[i+1])
 		}
 	}

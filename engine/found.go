@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"dynapm/actors/keeper"
+)
+
+// found gives, by service, the process that an earlier engine has left with the keeper. What the config has no place for
+// any more, because its service is gone or is run in another way now, is ended.
+func (e *Engine) found() (map[string]*keeper.Process, error) {
+	list, err := e.keeper.List()
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]*keeper.Process{}
+	var strangers []keeper.Process
+	for _, p := range list {
+		s := e.byName[p.Service]
+		if s != nil && (s.Run != nil && p.Role == keeper.RoleService || s.Commands != nil && p.Role == keeper.RoleStart) {
+			found[p.Service] = &p
+		} else {
+			strangers = append(strangers, p)
+		}
+	}
+	if len(strangers) > 0 {
+		go e.end(strangers)
+	}
+	return found, nil
+}
+
+// strangersTimeout is what a process that no service of the config stands for has between SIGTERM and SIGKILL: its own
+// stopTimeout is gone with the service.
+const strangersTimeout = 10 * time.Second
+
+// end stops processes that nobody is there for.
+func (e *Engine) end(strangers []keeper.Process) {
+	for _, p := range strangers {
+		e.log.Warn("ending a process that the config has no service for", "service", p.Service, "pid", p.Pid)
+		e.signal(p, syscall.SIGTERM)
+	}
+	select {
+	case <-time.After(strangersTimeout):
+	case <-e.leave: // it takes along what it can, or leaves the rest to the next engine
+		if !e.takes {
+			return
+		}
+	}
+	for _, p := range strangers {
+		e.signal(p, syscall.SIGKILL)
+	}
+}
+
+func (e *Engine) signal(p keeper.Process, s syscall.Signal) {
+	if err := e.keeper.Signal(p, s); err != nil && !errors.Is(err, keeper.ErrEnded) {
+		e.log.Error("cannot end a process", "service", p.Service, "error", fmt.Errorf("%v: %w", s, err))
+	}
+}
