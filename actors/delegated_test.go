@@ -23,6 +23,8 @@ func (h *house) daemon(address string) Spec {
 	return spec
 }
 
+func (h *house) logFile() string { return filepath.Join(h.dir, "blog.log") }
+
 func (h *house) logged(name string) string {
 	text, err := os.ReadFile(filepath.Join(h.dir, name))
 	if err != nil {

@@ -52,6 +52,12 @@ func beService(how string, args []string) int {
 	case "stubborn": // ADDRESS: serves, and ignores SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		return serve(args[0])
+	case "late": // ADDRESS FILE: serves once there is the file
+		for ticker := time.NewTicker(time.Millisecond); ; <-ticker.C {
+			if _, err := os.Stat(args[1]); err == nil {
+				return serve(args[0])
+			}
+		}
 	case "silent": // never listens
 		fmt.Println("thinking about it")
 		select {}
@@ -133,9 +139,10 @@ func (h *house) close() {
 	}
 	h.system.mu.Unlock()
 	for _, v := range all {
-		err := v.Retire(h.soon())
-		for errors.Is(err, &Refusal{Reason: StopFailed}) { // it is tried again: join it
-			err = v.Retire(h.soon())
+		end := h.soon()
+		err := v.Retire(end)
+		for errors.Is(err, &Refusal{Reason: StopFailed}) && end.Err() == nil { // it is tried again: join it
+			err = v.Retire(end)
 		}
 		if err != nil {
 			h.t.Errorf("cannot retire %s: %v", v.Name(), err)

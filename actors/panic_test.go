@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // panics makes the journal panic at the records that match, in the midst of the
@@ -145,6 +146,24 @@ func TestActorThatPanicsWhileItIsFailedRestsAndRecovers(t *testing.T) {
 		t.Errorf("answered %+v", refusal)
 	}
 	h.until(func() bool { return h.ask(v) == nil })
+}
+
+func TestBackoffSurvivesAPanic(t *testing.T) {
+	h := newHouse(t)
+	v := h.system.Spawn(h.spec(freeAddress(t), self("crash", "3")...))
+	for range 6 {
+		if err := v.Start(h.soon()); err == nil {
+			t.Fatal("it started")
+		}
+	}
+	before := h.status(v)
+	v.tell(Acquire{bomb{}, time.Now()})
+	if refusal := h.ask(v); refusal == nil || refusal.Reason != Backoff {
+		t.Errorf("answered %+v", refusal)
+	}
+	if s := h.status(v); s.State != StateFailed || s.Reason != before.Reason || !s.RetryAt.Equal(before.RetryAt) || s.StartCount != 6 {
+		t.Errorf("was %+v\n and is %+v", before, s)
+	}
 }
 
 // journal is a writer for a logger of which others read.
