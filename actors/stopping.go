@@ -72,8 +72,8 @@ func (m *Machine) stopping(e Event) {
 	case StillUp:
 		m.process = running
 		m.stopFailed(e.Reason)
-	case Exited:
-		m.ended(e.Reason)
+	case Exited: // why it was stopped says more than how it ended
+		m.ended(m.reason + ", " + e.Reason)
 	}
 }
 

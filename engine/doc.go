@@ -4,11 +4,17 @@
 // No room knows another. What netio asks (netio.Admission) and what actors tell (actors.Traffic, actors.Journal) is
 // declared there and joined here:
 //
-//	engine.go    coming up, draining, going down
+//	engine.go    coming up
+//	leave.go     draining, going down
 //	routes.go    host, path and port to a service
+//	plan.go      the config to services, routes, targets and ports
 //	service.go   one configured service: its actor or its plain gate, its routes' backends
+//	target.go    where a route leads when that has a name
+//	found.go     what an earlier engine has left running
+//	memory.go    what an earlier engine knew, and what the next one will
 //	admit.go     a request that must wait, what it is told, and the line that says it woke something
 //	journal.go   what happened, one log line per event
+//	traffic.go   the connections of a run that ends
 //	ports.go     the port of a service that has no base
 //	control.go   what the admin API may ask for
 package engine

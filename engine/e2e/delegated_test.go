@@ -53,6 +53,35 @@ func TestDelegatedDaemon(t *testing.T) {
 	}
 }
 
+// TestDelegatedStopWaitsForTheCheck: a service may close its listener long before it has ended. As long as its check says
+// that it is up it is not down, and nothing is started beside it.
+func TestDelegatedStopWaitsForTheCheck(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("exits")
+	e := w.start(`
+services:
+  daemon:
+    base: http://127.0.0.1:{{port "daemon"}}
+    commands:
+      start: '{{sh "daemon" "-closes" "-stop-gate=exits"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
+      stop: kill $(cat daemon.pid)
+      check: kill -0 $(cat daemon.pid)
+    idleTimeout: 1m
+    stopTimeout: 1m
+`)
+	got := e.ask("daemon", "/")
+	stop := e.stop("daemon")
+	e.await("daemon", "term", 1)
+	e.until("the service to listen no more", func() bool { return !listening()[e.port("daemon")] })
+	if i := e.inspect("daemon"); i.State != "stopping" || !alive(got.Pid) {
+		t.Errorf("with its process alive it is %+v", i)
+	}
+	e.open("exits")
+	e.stopped("daemon", stop)
+	e.none("daemon")
+}
+
 // TestDelegatedForeground: a start command may stay; then it ends with its service, by the stop command or else by us.
 func TestDelegatedForeground(t *testing.T) {
 	t.Parallel()

@@ -116,6 +116,37 @@ services:
 	}
 }
 
+// TestAServiceGoneFromTheConfig is ended by the next engine, as gently as any other.
+func TestAServiceGoneFromTheConfig(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	const stays = `
+services:
+  stays: {run: {{svc "stays"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1m}
+`
+	e := w.start(stays + `
+  goes: {run: {{svc "goes"}}, base: "http://127.0.0.1:{{port "goes"}}", idleTimeout: 1m}
+  foreground:
+    base: http://127.0.0.1:{{port "foreground"}}
+    commands: {start: 'exec {{sh "foreground"}} -listen=127.0.0.1:{{port "foreground"}}', stop: "true"}
+    idleTimeout: 1m
+`)
+	kept := e.ask("stays", "/")
+	e.ask("goes", "/")
+	e.ask("foreground", "/")
+	e.signal(syscall.SIGTERM)
+	e.wait()
+	next := w.launch(w.config(stays))
+	next.ready()
+	for _, gone := range []string{"goes", "foreground"} {
+		w.await(gone, "term", 1)
+		w.none(gone)
+	}
+	if got := next.ask("stays", "/"); got.Pid != kept.Pid {
+		t.Errorf("stays is served by pid %d; it was %d", got.Pid, kept.Pid)
+	}
+}
+
 // TestAPortThatSomebodyElseHasNow is not adopted, and its holder is named.
 func TestAPortThatSomebodyElseHasNow(t *testing.T) {
 	t.Parallel()

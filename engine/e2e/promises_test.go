@@ -9,8 +9,8 @@ import (
 
 // promises are the README's, word for word, each with the tests that hold it.
 var promises = map[string][]func(*testing.T){
-	"One start, however many requests come at once; all of them are held and answered by it.": {
-		TestFiftyFirstRequestsMakeOneStart},
+	"One start, however many requests come at once; they are held and answered by it (1024 of them, further ones are told to come again).": {
+		TestFiftyFirstRequestsMakeOneStart, TestMoreThanCanBeHeld},
 	"A service is never stopped while a request, a WebSocket or a stream of events uses it. The idle time counts from the end of the last request.": {
 		TestStreamOfRequestsKeepsTheServiceUp, TestLongConnectionKeepsTheServiceUp, TestIdleStop, TestRequestsRacingWithIdleStops},
 	"A request that arrives while its service is being stopped is held, and served by the next run.": {
@@ -19,6 +19,8 @@ var promises = map[string][]func(*testing.T){
 		TestFailedStartAnswersAllThenBacksOff, TestStartsThatFail, TestDelegatedStartThatFails, TestStatus},
 	"Services are children of the keeper, a process of its own: they outlive the engine, and none is left behind or started twice.": {
 		TestSIGTERMLeavesServicesUp, TestInterruptLeavesNothingBehind, TestStopEndsEveryProcess},
+	"An engine that is killed loses nothing but the missing seconds: the next one knows each service, finds its process again, goes on with its idle clock, and finishes what was half done ([the test](engine/e2e/killed_test.go) kills it in every state).": {
+		TestKilledEngine, TestIdleClockGoesOnWhileTheEngineIsAway, TestKilledKeeper, TestAPortThatSomebodyElseHasNow},
 	"Paths, headers and bodies go through as they are; uploads and downloads of any size in constant memory.": {
 		TestPathsReachTheBackendUnchanged, TestRequestHeadersReachTheBackend, TestResponseReachesTheClientUnchanged, TestPOSTBodies,
 		TestLargeBodiesWithBoundedMemory},

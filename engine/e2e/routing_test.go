@@ -219,3 +219,24 @@ services:
 		t.Errorf("a proxied service that is not there: %v; want 502", r)
 	}
 }
+
+// TestATargetThatHasNoAddress is answered at once, whether or not its service is up.
+func TestATargetThatHasNoAddress(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(`
+services:
+  blog:
+    run: {{svc "blog"}}
+    base: http://127.0.0.1:{{port "blog"}}
+    routes:
+      - {type: host, value: blog.localhost}
+      - {type: path, value: /elsewhere, target: "http://no-such-name.invalid:8000"}
+    idleTimeout: 1m
+`)
+	for range 2 {
+		if r := e.get("other.localhost", "/elsewhere"); r.status != http.StatusBadGateway {
+			t.Errorf("got %v; want 502", r)
+		}
+		e.ask("blog.localhost", "/")
+	}
+}

@@ -29,6 +29,7 @@ type service struct {
 	fragile   bool   // listens and dies at the first connection
 	shy       int    // closes the first so many connections without a word, as docker-proxy does with nothing behind it
 	stubborn  bool   // ignores SIGTERM
+	closes    bool   // listens no more once it is told to stop
 	raw       bool   // answers with the head as it came
 	lifetime  int    // exits after so many requests
 	sick      int    // answers the first so many health checks with 503
@@ -36,6 +37,7 @@ type service struct {
 	strays    int    // the same, each in a session of its own and deaf to SIGTERM
 
 	mu       sync.Mutex
+	listener net.Listener
 	active   int
 	requests int
 	checks   int
@@ -74,6 +76,7 @@ func serviceMain(args []string) int {
 	flags.BoolVar(&s.fragile, "fragile", false, "")
 	flags.IntVar(&s.shy, "shy", 0, "")
 	flags.BoolVar(&s.stubborn, "stubborn", false, "")
+	flags.BoolVar(&s.closes, "closes", false, "")
 	flags.BoolVar(&s.raw, "raw", false, "")
 	flags.IntVar(&s.lifetime, "lifetime", 0, "")
 	flags.IntVar(&s.sick, "sick", 0, "")
@@ -109,6 +112,9 @@ func (s *service) run() int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	s.mu.Lock()
+	s.listener = listener
+	s.mu.Unlock()
 	s.record(event{What: "listen"})
 	s.unlock(s.opens)
 	for range s.shy {
@@ -124,6 +130,9 @@ func (s *service) run() int {
 		return s.serveRaw(listener)
 	}
 	fmt.Fprintln(os.Stderr, http.Serve(listener, s))
+	if s.closes {
+		select {} // stop ends it
+	}
 	return 1
 }
 
@@ -157,6 +166,11 @@ func (s *service) stop(terms <-chan os.Signal) {
 		s.record(term)
 		if s.stubborn {
 			continue
+		}
+		if s.closes {
+			s.mu.Lock()
+			s.listener.Close()
+			s.mu.Unlock()
 		}
 		s.pass(s.stopGate)
 		s.record(event{What: "exit"})

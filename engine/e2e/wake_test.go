@@ -39,6 +39,36 @@ services:
 	}
 }
 
+// TestMoreThanCanBeHeld: the requests that wait for one service are bounded; who comes above is told to come again.
+func TestMoreThanCanBeHeld(t *testing.T) {
+	t.Parallel()
+	const held = 1024
+	w := newWorld(t)
+	w.gate("listens")
+	e := w.start(`
+services:
+  blog:
+    run: {{svc "blog" "-start-gate=listens"}}
+    base: http://127.0.0.1:{{port "blog"}}
+    idleTimeout: 1m
+`)
+	var pending []<-chan result
+	for range held {
+		pending = append(pending, e.later("GET", "blog.localhost", "/", nil))
+	}
+	e.parked("blog", held)
+	if r := e.get("blog.localhost", "/"); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+		t.Errorf("the one above got %v; want 503 with Retry-After", r)
+	}
+	e.open("listens")
+	for _, p := range pending {
+		e.seen(e.outcome(p))
+	}
+	if n := e.starts("blog"); n != 1 {
+		t.Errorf("%d starts", n)
+	}
+}
+
 func TestFailedStartAnswersAllThenBacksOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
