@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// What a Control may answer, beside errors that tell the cause in words.
+// What a Control may answer, beside errors that tell the cause in words. It may wrap them with the cause.
 var (
 	ErrNotFound     = errors.New("no such service")
 	ErrAlreadyUp    = errors.New("the service is already running or starting")

@@ -87,9 +87,11 @@ func TestAnswers(t *testing.T) {
 		{"POST", "services/blog/start", nil, 200, `{"success":true,"message":"service blog started"}`},
 		{"POST", "services/none/start", nil, 404, `{"error":"Service not found"}`},
 		{"POST", "services/blog/start", ErrAlreadyUp, 400, `{"error":"Service is already running or starting"}`},
-		{"POST", "services/blog/start", fmt.Errorf("%w: nothing listens", ErrStartTimeout), 503, `{"error":"Service start timeout"}`},
+		{"POST", "services/blog/start", fmt.Errorf("%w: nothing listens", ErrStartTimeout), 503, `{"error":"Service start timeout","cause":"nothing listens"}`},
+		{"POST", "services/blog/start", ErrStartTimeout, 503, `{"error":"Service start timeout"}`},
 		{"POST", "services/blog/start", errors.New("exit status 3"), 500, `{"error":"exit status 3"}`},
 		{"POST", "services/blog/stop", nil, 200, `{"success":true,"message":"service blog stopped"}`},
+		{"POST", "services/blog/stop", fmt.Errorf("blog: %w", ErrNotUp), 400, `{"error":"Service is not online","cause":"blog: the service is not running"}`},
 		{"POST", "services/blog/stop", ErrNotUp, 400, `{"error":"Service is not online"}`},
 		{"POST", "down", nil, 200, `"success":true`},
 		{"GET", "services/blog/start", nil, 404, "Not Found"},
@@ -130,6 +132,8 @@ func TestWhoMayAsk(t *testing.T) {
 		{"a wrong token", Options{AuthToken: "secret"}, header("Authorization", "Bearer secre"), 401},
 		{"the token without its scheme", Options{AuthToken: "secret"}, header("Authorization", "secret"), 401},
 		{"the token", Options{AuthToken: "secret"}, header("Authorization", "Bearer secret"), 200},
+		{"the token with its scheme in capitals", Options{AuthToken: "secret"}, header("Authorization", "BEARER  secret"), 200},
+		{"the token under another scheme", Options{AuthToken: "secret"}, header("Authorization", "Basic secret"), 401},
 		{"an address inside", Options{AllowedIPs: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}, nil, 200},
 		{"an address outside", Options{AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, nil, 403},
 		{"a claimed address", Options{AllowedIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, header("X-Forwarded-For", "10.0.0.1"), 403},
@@ -172,19 +176,34 @@ func TestClient(t *testing.T) {
 	if err := client.Down(ctx); err != nil || !control.downed {
 		t.Errorf("Down: %v, down %v", err, control.downed)
 	}
-	for _, want := range []error{ErrAlreadyUp, ErrStartTimeout} {
+	for _, want := range []error{ErrAlreadyUp, ErrStartTimeout, fmt.Errorf("%w: nothing listens", ErrStartTimeout), errors.New("exit status 3")} {
 		control.err = want
-		if err := client.Start(ctx, "blog"); !errors.Is(err, want) {
+		var failed *Failure
+		if err := client.Start(ctx, "blog"); !errors.As(err, &failed) || err.Error() != want.Error() || failed.Known != nil && !errors.Is(want, failed.Known) {
+			t.Errorf("Start: %v, want %v", err, want)
+		}
+		if err := client.Start(ctx, "blog"); errors.Is(err, ErrStartTimeout) != errors.Is(want, ErrStartTimeout) {
 			t.Errorf("Start: %v, want %v", err, want)
 		}
 	}
 	if err := client.Start(ctx, "none"); !errors.Is(err, ErrNotFound) {
 		t.Errorf("Start of an unknown service: %v", err)
 	}
-	if err := (Client{Base: s.URL}).Down(ctx); err == nil || !strings.Contains(err.Error(), "401") {
+	if err := (Client{Base: s.URL}).Down(ctx); !errors.Is(err, ErrUnauthorized) {
 		t.Errorf("Down without the token: %v, want it refused", err)
 	}
+	ended, cancel := context.WithCancelCause(ctx)
+	cancel(errors.New("enough"))
+	if _, err := client.List(ended); err != context.Cause(ended) {
+		t.Errorf("List that is broken off: %v", err)
+	}
+	if err := client.Left(ended); err != context.Cause(ended) {
+		t.Errorf("Left of an engine that stays: %v", err)
+	}
 	s.Close()
+	if err := client.Left(ctx); err != nil {
+		t.Errorf("Left of one that is gone: %v", err)
+	}
 	if _, err := client.List(ctx); !errors.Is(err, ErrNoEngine) {
 		t.Errorf("List without an engine: %v", err)
 	}

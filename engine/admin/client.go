@@ -1,14 +1,18 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
+	"time"
 )
 
 // Client talks to a running engine. Base is its URL, http://127.0.0.1:4000.
@@ -17,8 +21,29 @@ type Client struct {
 	Token string
 }
 
-// ErrNoEngine tells that nothing answers at the client's base.
-var ErrNoEngine = errors.New("no engine answers")
+// What keeps a client from an answer of Control's.
+var (
+	ErrNoEngine     = errors.New("no engine answers") // at the client's base
+	ErrUnauthorized = errors.New("the admin API wants a token")
+)
+
+// Failure is what Control answered. errors.Is finds Known in it.
+type Failure struct {
+	Known error  // one of the errors that a Control may answer; nil if the cause says it all
+	Cause string // "" if Known says it all
+}
+
+func (f *Failure) Error() string {
+	switch {
+	case f.Known == nil:
+		return f.Cause
+	case f.Cause == "":
+		return f.Known.Error()
+	}
+	return f.Known.Error() + ": " + f.Cause
+}
+
+func (f *Failure) Unwrap() error { return f.Known }
 
 // List gives every service.
 func (c Client) List(ctx context.Context) ([]Service, error) {
@@ -48,9 +73,35 @@ func (c Client) Stop(ctx context.Context, name string, hold bool) error {
 	return c.call(ctx, http.MethodPost, path, nil)
 }
 
-// Down returns once every service is down; the engine ends by itself after that.
+// Down returns once every service is down; the engine ends by itself after that, and also after a *Failure.
 func (c Client) Down(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, "down", nil)
+}
+
+// Left returns once connections to the engine are refused, as they are after a Down when it has closed everything; the
+// cause of ctx if that ends first.
+func (c Client) Left(ctx context.Context) error {
+	base, err := url.Parse(c.Base)
+	if err != nil {
+		return err
+	}
+	address := net.JoinHostPort(base.Hostname(), cmp.Or(base.Port(), base.Scheme))
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return nil
+		}
+		if err == nil {
+			conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-again.C:
+		}
+	}
 }
 
 func (c Client) call(ctx context.Context, method, path string, into any) error {
@@ -62,6 +113,9 @@ func (c Client) call(ctx context.Context, method, path string, into any) error {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
 	res, err := http.DefaultClient.Do(req)
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
 	if failed := (*url.Error)(nil); errors.As(err, &failed) {
 		return fmt.Errorf("%w at %s: %w", ErrNoEngine, c.Base, failed.Err)
 	}
@@ -70,7 +124,12 @@ func (c Client) call(ctx context.Context, method, path string, into any) error {
 	if err != nil {
 		return fmt.Errorf("the engine's answer broke off: %w", err)
 	}
-	if res.StatusCode != http.StatusOK {
+	switch {
+	case res.StatusCode == http.StatusUnauthorized && c.Token != "":
+		return fmt.Errorf("%w, another than it got", ErrUnauthorized)
+	case res.StatusCode == http.StatusUnauthorized:
+		return ErrUnauthorized
+	case res.StatusCode != http.StatusOK:
 		return failed(res, body)
 	}
 	if into == nil {
@@ -87,8 +146,8 @@ func failed(res *http.Response, body []byte) error {
 	}
 	for _, known := range said {
 		if f.Error == known.text {
-			return known.err
+			return &Failure{known.err, f.Cause}
 		}
 	}
-	return errors.New(f.Error)
+	return &Failure{Cause: f.Error}
 }

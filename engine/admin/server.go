@@ -87,8 +87,10 @@ func (o Options) authorized(r *http.Request) bool {
 	if o.AuthToken == "" {
 		return true
 	}
-	token, found := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return found && subtle.ConstantTimeCompare([]byte(token), []byte(o.AuthToken)) == 1
+	// The scheme is compared without regard to case, and any number of spaces follows it (RFC 9110 section 11).
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimLeft(token, " ")
+	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare([]byte(token), []byte(o.AuthToken)) == 1
 }
 
 type api struct{ control Control }
@@ -170,16 +172,26 @@ func done(w http.ResponseWriter, err error, message string) {
 func refuse(w http.ResponseWriter, err error) {
 	for _, known := range said {
 		if errors.Is(err, known.err) {
-			answer(w, known.status, failure{known.text})
+			answer(w, known.status, failure{known.text, causeOf(err, known.err)})
 			return
 		}
 	}
-	answer(w, http.StatusInternalServerError, failure{err.Error()})
+	answer(w, http.StatusInternalServerError, failure{Error: err.Error()})
 }
 
-// failure is the body of every answer that is not a success.
+// causeOf is what err says beyond the known error that it wraps.
+func causeOf(err, known error) string {
+	if err.Error() == known.Error() {
+		return ""
+	}
+	return strings.TrimPrefix(err.Error(), known.Error()+": ")
+}
+
+// failure is the body of every answer that is not a success. Error is one of DynaPM's texts, with Cause beside it where
+// there is more to say, or the cause itself.
 type failure struct {
 	Error string `json:"error"`
+	Cause string `json:"cause,omitempty"`
 }
 
 func answer(w http.ResponseWriter, status int, body any) {

@@ -130,7 +130,10 @@ func (e *engine) startAndStop() {
 	e.open("held")
 	e.seen(e.outcome(pending))
 
-	e.answers(post("silent/start"), http.StatusServiceUnavailable, `{"error":"Service start timeout"}`)
+	if r := post("silent/start"); r.status != http.StatusServiceUnavailable || !strings.HasPrefix(r.body, `{"error":"Service start timeout","cause":"`) ||
+		!strings.Contains(r.body, "nothing listens") {
+		e.Errorf("a start that takes too long: %v; want 503 in DynaPM's words, with the cause", r)
+	}
 	if r := post("broken/start"); r.status != http.StatusInternalServerError || !strings.Contains(r.body, `"error"`) || !strings.Contains(r.body, "exit") {
 		e.Errorf("a start that fails: %v; want 500 with the cause", r)
 	}
