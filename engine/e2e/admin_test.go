@@ -202,8 +202,8 @@ services:
 		t.Errorf("dynapm status: %v", r)
 	}
 	url := fmt.Sprintf("http://127.0.0.1:%d", e.port("admin"))
-	if r := e.run("status", "-admin", url); r.code != 1 {
-		t.Errorf("dynapm status -admin without a token: %v; want exit 1", r)
+	if r := e.run("status", "-admin", url); r.code != 1 || !strings.Contains(r.errors, "DYNAPM_TOKEN") {
+		t.Errorf("dynapm status -admin without a token: %v; want exit 1 and what to set", r)
 	}
 	if r := e.runWith([]string{"DYNAPM_TOKEN=" + token}, "status", "-admin", url); r.code != 0 || !strings.Contains(r.out, "blog") {
 		t.Errorf("dynapm status -admin: %v", r)

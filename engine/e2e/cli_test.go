@@ -57,6 +57,9 @@ func TestStatus(t *testing.T) {
 	if got := e.row("broken"); !strings.Contains(got, "failed") {
 		t.Errorf("failed: %q", got)
 	}
+	if got := e.good("status"); !strings.Contains(got, lastWords) {
+		t.Errorf("the table does not tell why one failed: %q", got)
+	}
 	if got := e.good("status", "broken"); !strings.Contains(got, lastWords) {
 		t.Errorf("the detail of one that failed does not tell why: %q", got)
 	}
@@ -94,13 +97,14 @@ func TestStartStopRestart(t *testing.T) {
 		args string
 		says string
 	}{
-		{"start nobody", "no such service"},
-		{"stop nobody", "no such service"},
-		{"status nobody", "no such service"},
-		{"logs nobody", "nobody"},
+		{"start nobody", "no service nobody"},
+		{"stop nobody", "no service nobody"},
+		{"status nobody", "no service nobody"},
+		{"logs nobody", "no service nobody"},
 		{"start blog", "already"},
 		{"start broken", lastWords},
 		{"stop outside", "proxied"},
+		{"logs outside", "proxied"},
 	} {
 		if r := e.run(strings.Fields(c.args)...); r.code != 1 || r.out != "" || !strings.Contains(r.errors, c.says) {
 			t.Errorf("dynapm %s: %v\nwant exit 1 with %q", c.args, r, c.says)

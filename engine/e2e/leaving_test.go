@@ -54,6 +54,9 @@ func TestDownLeavesNothingBehind(t *testing.T) {
 	if r := e.run("down"); r.code != 0 {
 		t.Errorf("dynapm down: %v", r)
 	}
+	if listening()[e.port("admin")] {
+		t.Error("dynapm down said that the engine has left, and it listens")
+	}
 	if code := e.wait(); code != 0 {
 		t.Errorf("the engine exited with %d; want 0", code)
 	}

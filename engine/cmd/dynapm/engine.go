@@ -44,7 +44,7 @@ func runEngine(args []string) error {
 	}
 	// Before the engine is up, so that a signal at that time is no sudden end either.
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, leavingSignals()...)
 	e, err := engine.Start(cfg)
 	if err != nil {
 		return err
@@ -56,6 +56,16 @@ func runEngine(args []string) error {
 		os.Exit(exitFailed)
 	}()
 	return e.Wait()
+}
+
+// leavingSignals are those that end the engine. SIGHUP, the end of its terminal, is not among them where it was started
+// with that ignored: nohup(1) promises to outlive the terminal, and to ask for the signal would undo it.
+func leavingSignals() []os.Signal {
+	signals := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 func runCheck(args []string) error {

@@ -62,7 +62,7 @@ func status(v verb, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "dynapm %s: %v\nusage: dynapm %s %s\n", v.name, err, v.name, v.args)
+		fmt.Fprintf(os.Stderr, "dynapm %s: %v\n%s\n", v.name, err, usageOf(v.name))
 		return exitUsage
 	default:
 		fmt.Fprintf(os.Stderr, "dynapm %s: %v\n", v.name, err)

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
-	"dynapm/engine"
 	"dynapm/engine/admin"
-	"dynapm/engine/config"
 )
 
 // remote is a verb that talks to a running engine.
@@ -39,6 +37,9 @@ func (r *remote) connect(args []string, least, most int) error {
 		return err
 	}
 	if *r.url != "" {
+		if !strings.Contains(*r.url, "://") {
+			*r.url = "http://" + *r.url
+		}
 		r.client = admin.Client{Base: *r.url, Token: os.Getenv("DYNAPM_TOKEN")}
 		return nil
 	}
@@ -65,12 +66,31 @@ func reachable(listen string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// explain adds what to do next to an engine that does not answer.
-func explain(err error) error {
-	if errors.Is(err, admin.ErrNoEngine) {
+// explain adds to an error what to do next.
+func (r *remote) explain(err error) error {
+	switch {
+	case errors.Is(err, admin.ErrNoEngine):
 		return fmt.Errorf("%w; start one with: dynapm engine -config FILE", err)
+	case errors.Is(err, admin.ErrUnauthorized):
+		return fmt.Errorf("%w: set DYNAPM_TOKEN, or name the config with -config", err)
+	case errors.Is(err, admin.ErrNotFound):
+		return noService(r.names[0])
+	case errors.Is(err, admin.ErrStartTimeout):
+		return also(err, "see: dynapm logs "+r.names[0])
 	}
 	return err
+}
+
+func noService(name string) error {
+	return fmt.Errorf("there is no service %s; see: dynapm status", name)
+}
+
+// also adds more to an error: on a line of its own if the error ends with lines that a service printed.
+func also(err error, more string) error {
+	if strings.Contains(err.Error(), "\n") {
+		return fmt.Errorf("%w\n%s", err, more)
+	}
+	return fmt.Errorf("%w; %s", err, more)
 }
 
 func interruptible() (context.Context, context.CancelFunc) {
@@ -86,22 +106,22 @@ func runStart(args []string) error {
 	defer cancel()
 	began := time.Now()
 	if err := r.client.Start(ctx, r.names[0]); err != nil {
-		return explain(err)
+		return r.explain(err)
 	}
-	fmt.Printf("%s is ready after %s\n", r.names[0], round(time.Since(began)))
+	fmt.Printf("%s is ready after %s\n", r.names[0], short(round(time.Since(began))))
 	return nil
 }
 
 func runStop(args []string) error {
 	r := newRemote("stop")
-	hold := r.flags.Bool("hold", false, "keep it down although requests arrive, until `dynapm start`")
+	hold := r.flags.Bool("hold", false, "keep it down although requests arrive, until it is started with: dynapm start NAME")
 	if err := r.connect(args, 1, 1); err != nil {
 		return err
 	}
 	ctx, cancel := interruptible()
 	defer cancel()
 	if err := r.client.Stop(ctx, r.names[0], *hold); err != nil {
-		return explain(err)
+		return r.explain(err)
 	}
 	if *hold {
 		fmt.Printf("%s is stopped and held down until: dynapm start %[1]s\n", r.names[0])
@@ -119,62 +139,14 @@ func runRestart(args []string) error {
 	ctx, cancel := interruptible()
 	defer cancel()
 	if err := r.client.Stop(ctx, r.names[0], false); err != nil && !errors.Is(err, admin.ErrNotUp) {
-		return explain(err)
+		return r.explain(err)
 	}
 	// A request that waited may have started it first, which is as good.
 	if err := r.client.Start(ctx, r.names[0]); err != nil && !errors.Is(err, admin.ErrAlreadyUp) {
-		return explain(err)
+		return r.explain(err)
 	}
 	fmt.Printf("%s is restarted\n", r.names[0])
 	return nil
-}
-
-func runDown(args []string) error {
-	r := newRemote("down")
-	if err := r.connect(args, 0, 0); err != nil {
-		return err
-	}
-	ctx, cancel := interruptible()
-	defer cancel()
-	if err := r.client.Down(ctx); err != nil {
-		return explain(err)
-	}
-	fmt.Println("all services are stopped, the engine has left")
-	return nil
-}
-
-func runLogs(args []string) error {
-	flags := flag.NewFlagSet("logs", flag.ContinueOnError)
-	file := configFlag(flags)
-	names, err := parse(flags, args, 1, 1)
-	if err != nil {
-		return err
-	}
-	cfg, err := load(*file)
-	if err != nil {
-		return err
-	}
-	if !known(cfg, names[0]) {
-		return fmt.Errorf("%s has no service %q", cfg.File, names[0])
-	}
-	f, err := os.Open(engine.LogFile(cfg, names[0]))
-	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s has not printed anything yet: it was never started", names[0])
-	} else if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(os.Stdout, f)
-	return err
-}
-
-func known(cfg *config.Config, name string) bool {
-	for i := range cfg.Services {
-		if cfg.Services[i].Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func runStatus(args []string) error {
@@ -188,7 +160,7 @@ func runStatus(args []string) error {
 	if len(r.names) == 1 {
 		detail, err := r.client.Inspect(ctx, r.names[0])
 		if err != nil {
-			return explain(err)
+			return r.explain(err)
 		}
 		if *asJSON {
 			return printJSON(detail)
@@ -198,7 +170,7 @@ func runStatus(args []string) error {
 	}
 	services, err := r.client.List(ctx)
 	if err != nil {
-		return explain(err)
+		return r.explain(err)
 	}
 	if *asJSON {
 		return printJSON(services)

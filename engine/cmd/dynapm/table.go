@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,13 +20,38 @@ func printJSON(v any) error {
 }
 
 func printTable(w io.Writer, services []admin.Service, now time.Time) {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "NAME\tSTATE\tFOR\tPID\tREQUESTS\tLAST USE\tROUTES")
+	var table bytes.Buffer
+	t := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tSTATE\tFOR\tPID\tACTIVE\tLAST USE\tROUTES")
 	for _, s := range services {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, stateOf(s), ago(s.Since, now), orDash(s.Pid), requests(s),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, stateOf(s), ago(s.Since, now), orDash(s.Pid), active(s),
 			used(s.LastAccessTime, now), strings.Join(s.Routes, " "))
 	}
 	t.Flush()
+	row := -1 // the heading
+	for line := range strings.Lines(table.String()) {
+		io.WriteString(w, line)
+		// On a line of its own, as it is too long for a column.
+		if row >= 0 && services[row].State == "failed" && services[row].Reason != "" {
+			fmt.Fprintln(w, "  "+gist(services[row].Reason))
+		}
+		row++
+	}
+}
+
+// gist is what fits on a line of a reason: its first line, and the last of those that it announces with a colon, which
+// is where a program says what it died of.
+func gist(reason string) string {
+	const most = 96
+	lines := strings.Split(strings.TrimSpace(reason), "\n")
+	text := lines[0]
+	if last := len(lines) - 1; last > 0 && strings.HasSuffix(text, ":") {
+		text += " " + strings.TrimSpace(lines[last])
+	}
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-3]) + "..."
+	}
+	return text
 }
 
 func printDetail(w io.Writer, d admin.Detail, now time.Time) {
@@ -37,18 +63,22 @@ func printDetail(w io.Writer, d admin.Detail, now time.Time) {
 	}
 	line("name", d.Name)
 	line("state", stateOf(d.Service)+" for "+ago(d.Since, now))
-	line("reason", d.Reason)
-	line("pid", orDash(d.Pid))
+	line("reason", strings.ReplaceAll(d.Reason, "\n", "\n\t"))
+	if !d.ProxyOnly {
+		line("pid", orDash(d.Pid))
+	}
 	line("base", d.Base)
 	line("routes", strings.Join(d.Routes, " "))
-	line("requests", requests(d.Service))
+	line("active", active(d.Service))
 	line("last use", used(d.LastAccessTime, now))
-	if d.IdleTimeout > 0 {
-		line("sleeps after", millis(d.IdleTimeout).String()+" without a request")
+	if !d.ProxyOnly {
+		if d.IdleTimeout > 0 {
+			line("sleeps after", short(millis(d.IdleTimeout))+" without a request")
+		}
+		line("health check", strings.TrimSpace(d.HealthCheck.Type+" "+d.HealthCheck.URL+d.HealthCheck.Command))
+		line("starts", fmt.Sprint(d.StartCount))
 	}
-	line("health check", strings.TrimSpace(d.HealthCheck.Type+" "+d.HealthCheck.URL+d.HealthCheck.Command))
-	line("starts", fmt.Sprint(d.StartCount))
-	line("up in all", round(millis(d.Uptime)).String())
+	line("up in all", short(round(millis(d.Uptime))))
 	line("last start", startOf(d.LastStart))
 	t.Flush()
 }
@@ -80,7 +110,8 @@ func stateOf(s admin.Service) string {
 	return s.State
 }
 
-func requests(s admin.Service) string {
+// active is the number of requests in flight.
+func active(s admin.Service) string {
 	if s.Waiting > 0 {
 		return fmt.Sprintf("%d + %d waiting", s.ActiveConnections, s.Waiting)
 	}
@@ -105,10 +136,22 @@ func ago(at int64, now time.Time) string {
 	if at == 0 {
 		return "-"
 	}
-	return round(now.Sub(time.UnixMilli(at))).String()
+	return short(round(now.Sub(time.UnixMilli(at))))
 }
 
 func millis(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+
+// short writes a duration without the zeros at its end: 1h30m for 1h30m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 // round keeps what a person reads: milliseconds below a second, seconds above.
 func round(d time.Duration) time.Duration {

@@ -17,9 +17,9 @@ func verbs() []verb {
 	return []verb{
 		{name: "engine", args: "-config FILE", help: "run the gateway", run: runEngine},
 		{name: "check", args: "-config FILE", help: "say what is wrong with a config, all of it", run: runCheck},
-		{name: "status", args: "[NAME]", help: "what runs, since when, for whom; -json for machines", run: runStatus},
+		{name: "status", args: "[-json] [NAME]", help: "what runs, since when, for whom; -json for machines", run: runStatus},
 		{name: "start", args: "NAME", help: "start a service and wait until it is ready", run: runStart},
-		{name: "stop", args: "NAME", help: "stop a service; -hold: it stays down although requests arrive, until start", run: runStop},
+		{name: "stop", args: "[-hold] NAME", help: "stop a service; -hold: it stays down although requests arrive, until start", run: runStop},
 		{name: "restart", args: "NAME", help: "stop a service and start it again", run: runRestart},
 		{name: "logs", args: "NAME", help: "what the service printed since its last start", run: runLogs},
 		{name: "down", help: "stop all services and the engine", run: runDown},
@@ -33,11 +33,22 @@ func printUsage(w io.Writer) {
 	fmt.Fprint(w, "dynapm: every service on the box, asleep until asked\n\n")
 	for _, v := range verbs() {
 		if !v.hidden {
-			fmt.Fprintf(w, "  dynapm %-8s %-13s %s\n", v.name, v.args, v.help)
+			fmt.Fprintf(w, "  dynapm %-8s %-14s %s\n", v.name, v.args, v.help)
 		}
 	}
 	fmt.Fprint(w, "\nWithout -config, DYNAPM_CONFIG or the one dynapm.yaml of the current folder is taken.\n"+
 		"The commands that talk to a running engine find it by its config, or by -admin URL.\n")
+}
+
+// usageOf is the line that says how a verb is called.
+func usageOf(name string) string {
+	line := "usage: dynapm " + name
+	for _, v := range verbs() {
+		if v.name == name && v.args != "" {
+			line += " " + v.args
+		}
+	}
+	return line
 }
 
 // exits makes a verb of a program that has its own exit status.
@@ -60,7 +71,7 @@ func parse(flags *flag.FlagSet, args []string, least, most int) ([]string, error
 	for {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 			flags.SetOutput(os.Stdout)
-			fmt.Printf("flags of dynapm %s:\n", flags.Name())
+			fmt.Println(usageOf(flags.Name()))
 			flags.PrintDefaults()
 			return nil, errHelp
 		} else if err != nil {

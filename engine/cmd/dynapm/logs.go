@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"dynapm/engine"
+	"dynapm/engine/config"
+)
+
+func runLogs(args []string) error {
+	flags := flag.NewFlagSet("logs", flag.ContinueOnError)
+	file := configFlag(flags)
+	names, err := parse(flags, args, 1, 1)
+	if err != nil {
+		return err
+	}
+	cfg, err := load(*file)
+	if err != nil {
+		return err
+	}
+	name := names[0]
+	at := slices.IndexFunc(cfg.Services, func(s config.Service) bool { return s.Name == name })
+	switch {
+	case at < 0:
+		return noService(name)
+	case cfg.Services[at].ProxyOnly:
+		return fmt.Errorf("%s is only proxied: the engine does not start it, and has no output of it", name)
+	}
+	printed, err := copyFile(os.Stdout, engine.LogFile(cfg, name))
+	if err == nil && printed == 0 || errors.Is(err, os.ErrNotExist) {
+		fmt.Fprintf(os.Stderr, "%s has printed nothing yet; see: dynapm status %[1]s\n", name)
+		return nil
+	}
+	return err
+}
+
+func copyFile(w io.Writer, path string) (int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	return io.Copy(w, f)
+}
