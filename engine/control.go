@@ -43,7 +43,7 @@ func (c control) Start(ctx context.Context, name string) error {
 	case errors.Is(err, actors.ErrAlreadyUp):
 		return admin.ErrAlreadyUp
 	case errors.As(err, &refusal) && refusal.Reason == actors.StartTimeout:
-		return fmt.Errorf("%w: %w", admin.ErrStartTimeout, err)
+		return fmt.Errorf("%w: %s", admin.ErrStartTimeout, refusal.Detail)
 	}
 	return err
 }

@@ -130,14 +130,20 @@ func closeAll(listeners []*netio.Listener) {
 	}
 }
 
-// listenError names who has the address.
+// listenError says what to do about an address that cannot be listened on.
 func listenError(address string, err error) error {
-	if errors.Is(err, syscall.EADDRINUSE) {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
 		if holder, ok := probe.Holder(address); ok {
 			return fmt.Errorf("cannot listen on %s: it is in use by %s; stop that, or change the address in the config", address, holder)
 		}
+		return fmt.Errorf("cannot listen on %s: it is in use; change the address in the config", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("cannot listen on %s: that takes root or CAP_NET_BIND_SERVICE; use a port above 1023", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("cannot listen on %s: this machine does not have that address; change it in the config", address)
 	}
-	return fmt.Errorf("cannot listen on %s: %w", address, err)
+	return err
 }
 
 func (e *Engine) listenAdmin() (net.Listener, error) {
