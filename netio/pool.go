@@ -92,7 +92,7 @@ func (p *pool) unpark(u *upstream) {
 // take gives c the connection that was used last; nil if there is none. With sure, one that is known to stand.
 func (p *pool) take(c *client, sure bool) *upstream {
 	for u := p.idle; u != nil; u = p.idle {
-		if sure && !u.alive() {
+		if u.readable || u.finished || sure && !u.alive() {
 			u.close()
 			continue
 		}

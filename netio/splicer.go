@@ -91,11 +91,12 @@ func (s *splicer) turn() {
 	s.handleMail()
 	if s.at == s.n {
 		s.wait()
+		s.noteAll()
 	}
 	for s.at < s.n {
 		ev := &s.events[s.at]
 		s.at++
-		s.handle(int(ev.Fd), uint32(ev.Pad), ev.Events)
+		s.handle(int(ev.Fd), uint32(ev.Pad))
 	}
 	s.handleReady()
 	for t := s.wheel.due(s.now); t != nil; t = s.wheel.due(s.now) {
@@ -105,8 +106,19 @@ func (s *splicer) turn() {
 	s.current = nil
 }
 
+// noteAll notes all events before the first is handled, so that no request is given to an idle connection that is known
+// to have something unexpected to say.
+func (s *splicer) noteAll() {
+	for i := s.at; i < s.n; i++ {
+		ev := &s.events[i]
+		if c := s.server.table.get(int(ev.Fd)); c != nil && c.gen == uint32(ev.Pad) {
+			c.note(ev.Events)
+		}
+	}
+}
+
 // handle finds whom an event is for. One for an earlier use of the descriptor is nobody's.
-func (s *splicer) handle(fd int, gen uint32, events uint32) {
+func (s *splicer) handle(fd int, gen uint32) {
 	if fd == s.inbox.event {
 		s.mail, s.opened = s.inbox.take(), 0
 		s.handleMail()
@@ -116,7 +128,6 @@ func (s *splicer) handle(fd int, gen uint32, events uint32) {
 	if c == nil || c.gen != gen {
 		return
 	}
-	c.note(events)
 	s.current = c.owner
 	c.owner.wake()
 }
