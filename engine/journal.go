@@ -147,7 +147,11 @@ func (j *journal) requestLog(on bool) func(*netio.Entry) {
 	return func(e *netio.Entry) {
 		entry := *e
 		j.enqueue(func() {
-			j.log.Info("request", "client", entry.Client, "method", entry.Method, "host", entry.Host, "target", entry.Target,
+			service := ""
+			if r, ok := entry.Route.(*route); ok {
+				service = r.Name
+			}
+			j.log.Info("request", "service", service, "client", entry.Client, "method", entry.Method, "host", entry.Host, "target", entry.Target,
 				"status", entry.Status, "bytes", entry.Bytes, "took", brief(entry.Duration))
 		})
 	}

@@ -14,7 +14,8 @@ func TestRequestLog(t *testing.T) {
 	c.send("POST /a?b HTTP/1.1\r\nHost: A.Example:80\r\nContent-Length: 2\r\n\r\nhi")
 	c.reply("POST")
 	e := <-entries
-	if e.Method != "POST" || e.Host != "a.example" || e.Target != "/a?b" || e.Status != 200 || e.Client.String() != "127.0.0.1" || e.Duration <= 0 {
+	if e.Method != "POST" || e.Host != "a.example" || e.Target != "/a?b" || e.Status != 200 || e.Client.String() != "127.0.0.1" ||
+		e.Duration <= 0 || e.Route != Route(r.service()) {
 		t.Errorf("got %+v", e)
 	}
 	if e.Bytes != r.Counters().BytesOut {
@@ -22,7 +23,7 @@ func TestRequestLog(t *testing.T) {
 	}
 	c.send("nonsense\r\n")
 	c.reply("GET")
-	if e := <-entries; e.Status != 400 {
+	if e := <-entries; e.Status != 400 || e.Route != nil {
 		t.Errorf("got %+v", e)
 	}
 	address, accept := scripted(t)

@@ -38,6 +38,7 @@ type Entry struct {
 	Bytes    int64  // of the reply, heads included, as written to the client
 	Duration time.Duration
 	Client   netip.Addr
+	Route    Route // as the Admission gave it; nil if there was none
 }
 
 const (

@@ -11,7 +11,7 @@ func newEntry(c *client, r *request) *Entry {
 func (c *client) log() {
 	e := c.x.entry
 	c.x.entry = nil
-	e.Status, e.Bytes = c.x.status, c.x.reply.total
+	e.Status, e.Bytes, e.Route = c.x.status, c.x.reply.total, c.x.route
 	e.Duration = time.Duration(c.s.clock() - c.x.started)
 	c.s.server.options.RequestLog(e)
 }

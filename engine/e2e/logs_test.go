@@ -64,7 +64,7 @@ services:
 				}
 			}
 			line := e.log.find("/in-the-log?x=1")
-			if requestLog != (line != "") || requestLog && !strings.Contains(line, `"status":200`) {
+			if requestLog != (line != "") || requestLog && !(strings.Contains(line, `"status":200`) && strings.Contains(line, `"service":"blog"`)) {
 				t.Errorf("request log %v: %q", requestLog, line)
 			}
 			for _, state := range []string{"starting", "ready", "stopping", "stopped"} {
