@@ -20,8 +20,8 @@ func (m *Machine) open(e ProbePassed) {
 		lastUse = time.Time{} // they use it now, but have yet to come through the gate
 	}
 	m.emit(Open{m.run, e.Address, lastUse})
+	m.become(StateReady, "ready at "+e.Address) // told before anybody can be served
 	m.grantWaiting()
-	m.become(StateReady, "ready at "+e.Address)
 	m.armIdle(earlier(or(lastUse, m.now), m.now))
 }
 
