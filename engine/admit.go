@@ -35,7 +35,7 @@ func (r *route) Cancel(w *netio.Waiter) {
 func (r *route) Served(w *netio.Waiter, t netio.Timing) {
 	run := uint64(r.last.Load().gate.Run())
 	if told := r.woke.Load(); told < run && r.woke.CompareAndSwap(told, run) {
-		r.journal.wake(r.service, t)
+		r.engine.journal.wake(r.service, t)
 	}
 }
 

@@ -35,6 +35,7 @@ type Engine struct {
 	admin    *http.Server
 	services []*service
 	byName   map[string]*service
+	ending   sync.WaitGroup     // of processes that the config has no place for
 	stop     context.CancelFunc // of what runs beside: the watcher of names, the memory's second hand
 
 	leave        chan struct{} // closed by Leave

@@ -27,7 +27,7 @@ func (e *Engine) found() (map[string]*keeper.Process, error) {
 		}
 	}
 	if len(strangers) > 0 {
-		go e.end(strangers)
+		e.ending.Go(func() { e.end(strangers) })
 	}
 	return found, nil
 }

@@ -92,8 +92,9 @@ func (e *Engine) close(services bool) error {
 }
 
 func (e *Engine) partFromKeeper(services bool) error {
-	if services {
-		return e.keeper.Shutdown()
+	if !services {
+		return e.keeper.Close()
 	}
-	return e.keeper.Close()
+	e.ending.Wait()
+	return e.keeper.Shutdown()
 }

@@ -68,7 +68,7 @@ func (p *planner) route(s *service, way config.Route) {
 
 // join makes a route. What is only proxied always has a target, others only where the config names one.
 func (p *planner) join(s *service, base *config.Base) *route {
-	r := &route{service: s, Engine: p.engine}
+	r := &route{service: s, engine: p.engine}
 	if base == nil && s.ProxyOnly {
 		base = s.Base
 	}

@@ -29,7 +29,7 @@ type service struct {
 // route is one way to a service; it is netio's Route.
 type route struct {
 	*service
-	*Engine
+	engine *Engine
 	target *target // nil: where the service listens
 	last   atomic.Pointer[bound]
 }
@@ -80,10 +80,10 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 		backend.RetryUntil = gate.Since().Add(r.StartTimeout)
 	}
 	b := &bound{gate, at, backend}
-	r.traffic.opened(gate, backend)
+	r.engine.traffic.opened(gate, backend)
 	// Of two splicers that meet a run at once, or for a target that has moved, the later backend is the one.
 	if old := r.last.Swap(b); old != nil && old.gate == gate {
-		r.traffic.replaced(gate, old.backend)
+		r.engine.traffic.replaced(gate, old.backend)
 	}
 	return b
 }
