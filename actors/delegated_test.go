@@ -211,7 +211,7 @@ func TestDelegatedServiceThatNeverListens(t *testing.T) {
 	spec := h.daemon(freeAddress(t))
 	spec.Delegated.Start = "echo done nothing"
 	spec.Delegated.Stop = "true"
-	spec.StartTimeout = 200 * time.Millisecond
+	spec.StartTimeout = time.Second
 	v := h.system.Spawn(spec)
 	refusal := h.ask(v)
 	if refusal == nil || refusal.Reason != StartTimeout || !strings.Contains(refusal.Detail, "done nothing") {

@@ -169,7 +169,7 @@ func TestIgnoredStopSignalIsFollowedByAKill(t *testing.T) {
 func TestServiceThatNeverListens(t *testing.T) {
 	h := newHouse(t)
 	spec := h.spec(freeAddress(t), self("silent")...)
-	spec.StartTimeout = 300 * time.Millisecond
+	spec.StartTimeout = 2 * time.Second
 	v := h.system.Spawn(spec)
 	refusal := h.ask(v)
 	if refusal == nil || refusal.Reason != StartTimeout || !strings.Contains(refusal.Detail, "thinking about it") {
