@@ -134,7 +134,7 @@ services:
   staying:
     base: http://127.0.0.1:{{port "staying"}}
     commands: {start: 'exec {{sh "staying"}} -mute', stop: "true"}
-    startTimeout: 800ms
+    startTimeout: 2s
     stopTimeout: 500ms
 `)
 	for _, c := range []struct {

@@ -22,12 +22,12 @@ services:
   silent:
     run: {{svc "silent" "-mute" "-children=1"}}
     base: http://127.0.0.1:{{port "silent"}}
-    startTimeout: 800ms
+    startTimeout: 2s
     stopTimeout: 5s
   deaf:
     run: {{svc "deaf" "-mute" "-stubborn"}}
     base: http://127.0.0.1:{{port "deaf"}}
-    startTimeout: 800ms
+    startTimeout: 2s
     stopTimeout: 200ms
   dying:
     run: {{svc "dying" "-fragile"}}
@@ -38,7 +38,7 @@ services:
     run: {{svc "unhealthy" "-sick=1000000"}}
     base: http://127.0.0.1:{{port "unhealthy"}}
     healthCheck: {type: http, url: /_/health}
-    startTimeout: 800ms
+    startTimeout: 2s
 `
 
 // TestStartsThatFail: each ends in an answer, a line of the log that says why with the last words of the service, the
