@@ -160,7 +160,7 @@ services:
 	if err := syscall.Kill(blog.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	w.none("blog")
+	w.until("its port to be free", func() bool { return !listening()[w.port("blog")] })
 	release := w.occupy("blog")
 	next := w.launch(e.config)
 	next.ready()
