@@ -78,7 +78,6 @@ type (
 		// Reason is one line, and after it the last lines of output where a
 		// process failed (see Explain). It may tell internals: not for clients.
 		Reason string
-		Clock  StartClock // LastStart
 	}
 	// End ends the actor.
 	End struct{}

@@ -169,7 +169,7 @@ func (m *Machine) note(reason string) { m.record(m.state, reason) }
 func (m *Machine) record(from State, reason string) {
 	last := m.last()
 	m.emit(Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
-		Address: m.address, ReadySince: last.ReadySince, Reason: reason, Clock: m.LastStart})
+		Address: m.address, ReadySince: last.ReadySince, Reason: reason})
 }
 
 // last is what a later life is to know.

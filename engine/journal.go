@@ -93,8 +93,8 @@ func (j *journal) state(r actors.Record) {
 		args = append(args, "pid", r.Pid)
 	}
 	if r.State == actors.StateReady {
-		j.clocks[r.Service] = r.Clock
-		args = append(args, steps(r.Clock.Accepted, r.Clock)...)
+		j.clocks[r.Service] = r.LastStart
+		args = append(args, steps(r.LastStart.Accepted, r.LastStart)...)
 	}
 	reason, output := r.Explain()
 	if reason != "" {

@@ -37,7 +37,7 @@ func TestWakeIsBrokenDown(t *testing.T) {
 	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
 	lines := logged(t, func(j *journal) {
 		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Run: 3, Pid: 42,
-			Clock: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}})
+			Memory: actors.Memory{LastStart: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}}})
 		j.wake(&service{Service: config.Service{Name: "blog"}}, netio.Timing{Accepted: at, Granted: ms(31), Connected: ms(32), FirstByte: ms(45)})
 	})
 	want := map[string]any{"msg": "woke", "service": "blog", "launched": "2ms", "listening": "30ms", "firstByte": "45ms"}
@@ -58,7 +58,7 @@ func TestWakeTellsNoOldSteps(t *testing.T) {
 	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
 	blog := &service{Service: config.Service{Name: "blog"}}
 	lines := logged(t, func(j *journal) {
-		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Clock: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}})
+		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Memory: actors.Memory{LastStart: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}}})
 		j.wake(blog, netio.Timing{Accepted: ms(20), FirstByte: ms(45)})
 		j.wake(blog, netio.Timing{Accepted: ms(1000), FirstByte: ms(1001)})
 	})
