@@ -38,7 +38,7 @@ func (s *server) findLeaders() (map[marks]procStat, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, settled := leaders(all, s.dir.path)
+		found, settled := leaders(all, s.dir.Path())
 		if settled || time.Now().After(deadline) {
 			return found, nil
 		}

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"dynapm/actors/keeper/statedir"
 )
 
 // callTimeout bounds a request with all its repetitions, the start of another
@@ -37,7 +39,7 @@ type Options struct {
 // methods may be called from any goroutine.
 type Client struct {
 	options Options
-	dir     *stateDir
+	dir     *statedir.Dir
 	name    string // makes launch tokens unlike those of other engines
 	exits   *deliveries
 	closing chan struct{} // closed by Close and by a successful Shutdown
@@ -79,7 +81,7 @@ func Open(o Options) (*Client, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	dir, err := openDir(o.Dir)
+	dir, err := statedir.Open(o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func Open(o Options) (*Client, error) {
 	defer cancel()
 	first, err := c.connect(ctx)
 	if err != nil {
-		dir.close()
+		dir.Close()
 		return nil, err
 	}
 	go c.deliver()

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"time"
 
+	"dynapm/actors/keeper/statedir"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -45,7 +47,7 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 			}
 		}
 		if !c.pause(ctx, pause) {
-			return nil, fmt.Errorf("cannot reach the keeper of %s: %w; see %s there", c.dir.path, errAbsent, logName)
+			return nil, fmt.Errorf("cannot reach the keeper of %s: %w; see %s there", c.dir.Path(), errAbsent, logName)
 		}
 	}
 }
@@ -65,8 +67,8 @@ func (c *Client) pause(ctx context.Context, d time.Duration) bool {
 
 // greet connects to the keeper that is there, and exchanges hellos.
 func (c *Client) greet() (*link, error) {
-	conn, err := c.dir.dial()
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+	conn, err := c.dir.Dial("unix", socketName)
+	if errors.Is(err, statedir.ErrAbsent) {
 		return nil, errAbsent
 	}
 	if err != nil {
@@ -80,7 +82,7 @@ func (c *Client) greet() (*link, error) {
 }
 
 func (c *Client) introduce(w wire) (*link, error) {
-	who, err := peer(w.conn)
+	who, err := statedir.Peer(w.conn)
 	if err != nil {
 		return nil, fmt.Errorf("cannot trust the keeper: %w", err)
 	}
@@ -136,13 +138,13 @@ func (c *Client) start() (*child, error) {
 	switch {
 	case err != nil:
 		process.Kill()
-		return nil, fmt.Errorf("cannot start the keeper: it is not ready after %v; see %s", readyTimeout, c.dir.join(logName))
+		return nil, fmt.Errorf("cannot start the keeper: it is not ready after %v; see %s", readyTimeout, c.dir.Join(logName))
 	case string(text) == isReady:
 		return started, nil
 	case string(text) == isTaken:
 		return nil, nil
 	case len(text) == 0:
-		return nil, fmt.Errorf("cannot start the keeper: it ended at once; see %s", c.dir.join(logName))
+		return nil, fmt.Errorf("cannot start the keeper: it ended at once; see %s", c.dir.Join(logName))
 	default:
 		return nil, fmt.Errorf("cannot start the keeper: %s", strings.TrimSpace(string(text)))
 	}
@@ -160,7 +162,7 @@ func (c *Client) fork() (process *os.Process, told *os.File, err error) {
 		return nil, nil, err
 	}
 	defer null.Close()
-	log, err := c.dir.openLog()
+	log, err := openLog(c.dir)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -170,7 +172,7 @@ func (c *Client) fork() (process *os.Process, told *os.File, err error) {
 		return nil, nil, err
 	}
 	defer tell.Close()
-	argv := append(c.options.Executable[:len(c.options.Executable):len(c.options.Executable)], "-ready=3", c.dir.path)
+	argv := append(c.options.Executable[:len(c.options.Executable):len(c.options.Executable)], "-ready=3", c.dir.Path())
 	process, err = os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Files: []*os.File{null, log, log, tell},
 		Sys:   &syscall.SysProcAttr{Setsid: true},

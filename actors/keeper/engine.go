@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"dynapm/actors/keeper/statedir"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -126,7 +128,7 @@ func (s *server) accept(l *net.UnixListener) {
 // serve is the life of a connection.
 func (s *server) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	who, err := peer(conn)
+	who, err := statedir.Peer(conn)
 	if err != nil {
 		s.log.Warn("connection refused", "cause", err)
 		return

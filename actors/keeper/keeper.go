@@ -25,7 +25,7 @@
 //	maintain.go  the next connection, when one is lost
 //	deliver.go   exits, each told once
 //
-// Between them lie the state directory (dir.go) and protocol.go.
+// Between them lie the state directory (statedir, dir.go) and protocol.go.
 package keeper
 
 import (

@@ -25,7 +25,7 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		e.send(reply)
 		return
 	}
-	p, err := prepare(l.command(), s.dir.path)
+	p, err := prepare(l.command(), s.dir.Path())
 	if err != nil {
 		e.send(reply(id, err))
 		return

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"dynapm/actors/keeper/statedir"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -76,11 +78,11 @@ func readyPipe(fd int) (*os.File, error) {
 
 // run is the keeper from the lock to the last process kept.
 func run(path string, log *slog.Logger, ready func() error) error {
-	dir, err := openDir(path)
+	dir, err := statedir.Open(path)
 	if err != nil {
 		return err
 	}
-	lock, err := dir.lock()
+	lock, err := lockDir(dir)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 	if err := settle(); err != nil {
 		return err
 	}
-	listener, err := dir.listen()
+	listener, err := dir.Listen("unix", socketName)
 	if err != nil {
 		return err
 	}
@@ -103,7 +105,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 		// keeper leaves by itself.
 		log.Warn("cannot say that the keeper is ready", "cause", err)
 	}
-	log.Info("keeper started", "dir", dir.path)
+	log.Info("keeper started", "dir", dir.Path())
 	<-s.left
 	// Before the lock is given up, or it would take away the next one's socket.
 	listener.Close()

@@ -13,7 +13,7 @@ const (
 // maintain keeps the client linked with a keeper until it is closed.
 func (c *Client) maintain(l *link) {
 	defer close(c.parted)
-	defer c.dir.close()
+	defer c.dir.Close()
 	for l != nil {
 		go c.receive(l)
 		if err := c.attach(l); err != nil {

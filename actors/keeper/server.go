@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"dynapm/actors/keeper/statedir"
 )
 
 // How long a keeper that keeps nothing waits for an engine.
@@ -26,7 +28,7 @@ var errLeaving = errors.New("the keeper is leaving")
 // server is the keeper's whole knowledge. One lock guards it; what may take
 // long is done outside.
 type server struct {
-	dir      *stateDir
+	dir      *statedir.Dir
 	log      *slog.Logger
 	instance string
 	// children has a value when there may be one to wait for.
@@ -84,7 +86,7 @@ type notice struct {
 
 func (n notice) frame() frame { return frame{Do: doEnded, Seq: n.seq, Exit: &n.exit} }
 
-func newServer(dir *stateDir, log *slog.Logger) *server {
+func newServer(dir *statedir.Dir, log *slog.Logger) *server {
 	s := &server{
 		dir: dir, log: log, instance: rand.Text(),
 		children: make(chan struct{}, 1),

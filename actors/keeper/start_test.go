@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"dynapm/actors/keeper/statedir"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -23,11 +25,11 @@ func TestStateDirectory(t *testing.T) {
 		}
 	}
 	fresh := filepath.Join(t.TempDir(), "a", "b")
-	d, err := openDir(fresh)
+	d, err := statedir.Open(fresh)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.close()
+	defer d.Close()
 	if info, err := os.Stat(fresh); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("%v, %v", info, err)
 	}

@@ -95,7 +95,7 @@ func (s *server) strays(k kept) (list []procStat, settled bool) {
 		s.log.Error("cannot look for descendants", "service", k.Service, "cause", err)
 		return nil, true
 	}
-	list, settled = descendants(k, all, s.dir.path)
+	list, settled = descendants(k, all, s.dir.Path())
 	return slices.DeleteFunc(list, func(p procStat) bool { return p.group == k.Pid && !k.gone }), settled
 }
 
