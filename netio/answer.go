@@ -41,7 +41,7 @@ func (c *client) answer(a *Answer) {
 		c.release()
 	}
 	c.skipBody()
-	x.keepAlive = x.keepAlive && x.request.ended && !s.draining && !c.overloaded
+	x.keepAlive = x.keepAlive && x.request.ended && !s.closing() && !c.overloaded
 	x.status, x.headSent = a.Status, true
 	out := appendAnswer(s.scratch[:0], a, x.isHead, x.keepAlive, time.Now())
 	s.scratch = out[:0]

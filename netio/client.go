@@ -66,6 +66,10 @@ func (c *client) run() {
 
 // step does what can be done in the present state. It returns whether there is more to do now, in another state.
 func (c *client) step() bool {
+	if c.s.heir != nil && c.atRest() {
+		c.bequeath()
+		return false
+	}
 	switch c.state {
 	case stateHead:
 		return c.readHead()
@@ -81,6 +85,11 @@ func (c *client) step() bool {
 		return c.linger()
 	}
 	return false
+}
+
+// atRest tells whether nothing of the client is with a backend or on its way back.
+func (c *client) atRest() bool {
+	return c.state == stateHead || c.state == stateWait || c.state == statePause
 }
 
 // readHead reads until a head is whole.
@@ -151,7 +160,7 @@ func (c *client) awaitHead() bool {
 			c.waits = c.s.now
 		}
 		c.s.wheel.set(&c.timer, c.waits+int64(t.Head))
-	case c.s.draining:
+	case c.s.closing():
 		c.close()
 	default:
 		c.s.wheel.set(&c.timer, c.s.now+int64(t.KeepAlive))
@@ -232,11 +241,16 @@ func (c *client) abort() {
 
 // close ends the connection. The request, if there was one, must have been ended before.
 func (c *client) close() {
+	c.retire()
+	sysClose(c.fd)
+}
+
+// retire makes the loop forget the connection.
+func (c *client) retire() {
 	s := c.s
 	s.unregister(&c.conn)
 	s.buffers.put(c.in)
 	c.in = nil
 	c.state = stateClosed
-	sysClose(c.fd)
 	s.forget(c)
 }

@@ -22,6 +22,8 @@
 //	stateAnswer  flushAnswer  an answer of our own goes out (answer.go)
 //	stateLinger  linger       it was the last one, and the client still sends: it is read to the end, and dropped
 //
+// When another server takes the place of this one (heir.go), clients go to it whenever they are between two requests.
+//
 // After a reply the connection to the backend goes back to its pool, the lease to its owner, and the client to
 // stateHead, for as long as both sides want.
 //
@@ -37,7 +39,8 @@
 // # Who owns what
 //
 //	listening sockets      the Listener; evio's loop watches duplicates of them
-//	socket of a client     evio until onDetached, then handOver, then the client; closed by client.close
+//	socket of a client     evio until onDetached, then handOver, then the client; closed by client.close, or the heir's
+//	                       from client.bequeath
 //	socket to a backend    the upstream; closed by upstream.close. The upstream is its client's from pool.take or dial to
 //	                       free, and its pool's otherwise
 //	lease                  the exchange, from acquire to endRequest (an answer of ours gives it back early)

@@ -76,7 +76,9 @@ func (s *splicer) handOver(fd, listener int, address netip.Addr, a *arrival) sys
 	c := &client{
 		s: s, listener: listener, address: address, ip: address.AppendTo(nil),
 		trusted: s.server.options.trusts(address), overloaded: a.overloaded,
-		in: &buffer{data: a.bytes, w: len(a.bytes)},
+	}
+	if len(a.bytes) > 0 {
+		c.in = &buffer{data: a.bytes, w: len(a.bytes)}
 	}
 	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), toClient: true, owner: c}
 	s.tally.bytesIn.Add(int64(len(a.bytes)))

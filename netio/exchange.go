@@ -52,7 +52,7 @@ func (c *client) begin(n int) {
 	s.wheel.set(&c.timer, 0)
 	c.x = exchange{
 		open: true, headLen: n, minor: r.minor, isHead: r.isHead, idempotent: r.idempotent, upgrade: r.upgrade,
-		keepAlive: r.keepAlive && !c.overloaded && !s.draining, expect: r.expectContinue, started: s.now,
+		keepAlive: r.keepAlive && !c.overloaded && !s.closing(), expect: r.expectContinue, started: s.now,
 	}
 	c.x.request.ended = c.x.request.body.start(r.body)
 	if s.server.options.RequestLog != nil {

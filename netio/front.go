@@ -23,6 +23,7 @@ type front struct {
 	ended  chan struct{} // closed when there are no more rounds
 	err    error         // why, if nobody asked for it; written before ended is closed
 	turn   int           // of the splicers
+	yields atomic.Bool   // what it has accepted is not closed but handed to the loops when it stops
 
 	restarts     atomic.Int64
 	headTimeouts atomic.Int64
@@ -52,6 +53,12 @@ func startFront(s *Server) (*front, error) {
 func (f *front) stop() {
 	close(f.quit)
 	<-f.ended
+}
+
+// yield is stop, but no connection is closed: each goes to a loop, its head whole or not.
+func (f *front) yield() {
+	f.yields.Store(true)
+	f.stop()
 }
 
 func (f *front) stopping() bool {
@@ -122,6 +129,11 @@ func (f *front) round(first bool) (served bool, err error) {
 	case err := <-r.over:
 		return true, err
 	case <-f.quit:
+		if f.yields.Load() {
+			if err := r.empty(); err != nil {
+				return true, err
+			}
+		}
 		r.bell.ring() // which it answers by ending
 		return true, r.await(r.over)
 	}

@@ -16,6 +16,7 @@ const (
 	retireMessage                    // backend, cut, done
 	drainMessage                     // replies get Connection: close, the loop ends with its last connection
 	cutMessage                       // the loop ends now
+	yieldMessage                     // heir, done: clients go to the heir
 )
 
 // A message is what other goroutines tell a loop.
@@ -25,6 +26,7 @@ type message struct {
 	waiter  *Waiter
 	backend *Backend
 	answer  Answer
+	heir    Heir
 	done    *countdown
 }
 

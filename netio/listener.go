@@ -1,9 +1,11 @@
 package netio
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 
@@ -93,6 +95,57 @@ func bindAndListen(fd, family int, sa unix.Sockaddr, dualStack bool) error {
 		return err
 	}
 	return unix.Listen(fd, backlog)
+}
+
+// Inherit makes a Listener of a listening TCP socket that somebody else has opened: systemd (sd_listen_fds(3)) or the
+// server that is replaced. The file stays the caller's.
+func Inherit(file *os.File) (*Listener, error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	l := &Listener{fd: -1}
+	var failed error
+	err = raw.Control(func(fd uintptr) { failed = l.inherit(int(fd)) })
+	if err = errors.Join(err, failed); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("cannot listen on an inherited socket: %w", err)
+	}
+	return l, nil
+}
+
+func (l *Listener) inherit(fd int) error {
+	if listening, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listening == 0 {
+		return errors.New("it is no listening socket")
+	}
+	bound, err := unix.Getsockname(fd)
+	if err != nil {
+		return err
+	}
+	if l.addr = addrPortOf(bound); !l.addr.IsValid() {
+		return errors.New("it is no TCP socket")
+	}
+	if l.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		return err
+	}
+	if err := unix.SetNonblock(l.fd, true); err != nil {
+		return err
+	}
+	return unix.SetsockoptInt(l.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+}
+
+// File returns a duplicate of the listening socket, for another process to listen on.
+func (l *Listener) File() (*os.File, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fd < 0 {
+		return nil, net.ErrClosed
+	}
+	fd, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), l.addr.String()), nil
 }
 
 // Addr is the address it is bound to, with the port the kernel chose.

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -95,4 +98,51 @@ func TestNewBackend(t *testing.T) {
 			t.Errorf("NewBackend(%q) succeeded", address)
 		}
 	}
+}
+
+// TestInherit takes a listening TCP socket over and refuses everything else.
+func TestInherit(t *testing.T) {
+	plain, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	unixListener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unixListener.Close()
+	unixFile, err := unixListener.(*net.UnixListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unixFile.Close()
+	for want, file := range map[string]*os.File{"no listening socket": plain, "no TCP socket": unixFile} {
+		if _, err := Inherit(file); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	first, err := Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := first.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := Inherit(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	file.Close()
+	first.Close()
+	if _, err := first.File(); err == nil {
+		t.Error("a closed listener has a file")
+	}
+	c, err := net.Dial("tcp", second.Addr().String())
+	if err != nil {
+		t.Fatalf("the socket has ended with the listener that opened it: %v", err)
+	}
+	c.Close()
 }

@@ -20,6 +20,9 @@ func (s *splicer) handleMail() {
 			m.done.report()
 		case drainMessage:
 			s.drain()
+		case yieldMessage:
+			s.yield(m.heir)
+			m.done.report()
 		case cutMessage:
 			s.cut()
 		}

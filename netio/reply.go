@@ -198,7 +198,7 @@ func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
 	x.reply.ended = x.reply.body.start(r.body)
 	x.reply.dechunk = x.minor == 0 && r.body.kind == chunkedBody
 	// A reply before the end of its request: who knows when the rest of that comes. The connection ends with the reply.
-	x.keepAlive = x.keepAlive && !s.draining && x.asked != 0 && r.body.kind != untilClose && !x.reply.dechunk
+	x.keepAlive = x.keepAlive && !s.closing() && x.asked != 0 && r.body.kind != untilClose && !x.reply.dechunk
 	out = r.appendTo(out, &clientView{minor: x.minor, keepAlive: x.keepAlive, dechunk: x.reply.dechunk})
 	rest := bytesOf(b)
 	if r.upgrade {

@@ -23,8 +23,9 @@ type round struct {
 	over  chan error // evio's Serve has returned
 	heard chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
 
-	replaced []int   // evio's descriptors for listeners, which are ours now
-	request  request // to see whether a head is whole
+	replaced []int       // evio's descriptors for listeners, which are ours now
+	request  request     // to see whether a head is whole
+	emptied  atomic.Bool // evio has nothing more to give to the loops
 
 	mu          sync.Mutex // guards what follows, and that no connection is closed while it is woken
 	first, last *arrival   // connections without a whole head, oldest first
@@ -131,7 +132,7 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 	r.join(a)
 	c.SetContext(a)
 	o.ReuseInputBuffer = true // what is kept of it is copied
-	return nil, o, evio.None
+	return nil, o, r.unlessYielding(evio.None)
 }
 
 // onBell is called when the bell comes, and each time it is rung.
@@ -144,10 +145,18 @@ func (r *round) onBell(c evio.Conn) evio.Action {
 	case r.heard <- nil:
 	default:
 	}
-	if r.front.stopping() {
+	if r.front.stopping() && (r.emptied.Load() || !r.front.yields.Load()) {
 		return evio.Shutdown
 	}
 	return evio.None
+}
+
+// unlessYielding is what is done with a connection whose head is not whole.
+func (r *round) unlessYielding(action evio.Action) evio.Action {
+	if r.front.yields.Load() {
+		return evio.Detach
+	}
+	return action
 }
 
 // onData collects the first head. Good or bad, a head that is decided goes to a splicer. evio calls it without data
@@ -165,7 +174,7 @@ func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) 
 	if n, err := parseRequest(a.bytes, &r.request); n > 0 || err != nil {
 		return nil, evio.Detach
 	}
-	return nil, evio.None
+	return nil, r.unlessYielding(evio.None)
 }
 
 // onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.

@@ -21,6 +21,7 @@ type Server struct {
 	sockets    atomic.Int64 // those, and the connections to backends
 	accepted   atomic.Int64
 	refused    atomic.Int64 // by the hard cap
+	adopted    atomic.Uint64
 
 	stopFront sync.Once
 }

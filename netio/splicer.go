@@ -36,6 +36,7 @@ type splicer struct {
 	current  owner // whose event is being handled
 	draining bool
 	cutting  bool
+	heir     Heir // who gets the clients; nil: nobody
 
 	wheel    wheel
 	trimmed  int64 // when the buffers were last trimmed
@@ -83,6 +84,9 @@ func (s *splicer) run() {
 	}
 	s.end()
 }
+
+// closing tells whether a connection ends with the reply that is being made.
+func (s *splicer) closing() bool { return s.draining && s.heir == nil }
 
 // turn waits for events and handles them. What is handled is counted before, so that after a panic the next turn goes
 // on behind what has caused it.

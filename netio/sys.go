@@ -73,6 +73,11 @@ func sysAdd(epoll, fd int, gen uint32) syscall.Errno {
 	return errno
 }
 
+// sysRemove undoes sysAdd, for a socket that somebody else holds too.
+func sysRemove(epoll, fd int) {
+	syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
+}
+
 // sysPoll waits at most a few milliseconds, without a word to the scheduler: the thread keeps its P, and comes back
 // without having to ask for one.
 func sysPoll(epoll int, events []unix.EpollEvent, ms int) (int, syscall.Errno) {
