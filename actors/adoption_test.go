@@ -135,6 +135,39 @@ func TestIdleServiceSleepsAtOnceWhenTheEngineComesBack(t *testing.T) {
 	}
 }
 
+// TestRunIsHeldUpForTheEngineBefore: requests of an engine that leaves are on their way in a service that would be idle.
+func TestRunIsHeldUpForTheEngineBefore(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.spec(address, self("serve", address)...)
+	spec.IdleTimeout = time.Hour
+	h.wake(h.system.Spawn(spec)).Release()
+	pid := askPid(t, address)
+	spec = h.leave(spec)
+	spec.Last.age(2 * time.Hour)
+	spec.Shared = true
+	v := h.come(spec)
+	h.wait(0, StateReady)
+	if s := h.status(v); s.State != StateReady || s.Holding != 1 || !alive(pid) {
+		t.Errorf("it is %+v", s)
+	}
+	v.Unshare()
+	v.Unshare()
+	s := h.status(v)
+	if age := time.Since(s.LastUse); s.State != StateReady || s.Holding != 0 || age > time.Hour {
+		t.Errorf("after its last request it is %+v, last used %v ago", s, age)
+	}
+	// Of a run that has ended meanwhile nothing is held, nor of the next one.
+	spec = h.leave(spec)
+	kill(h, pid)
+	v = h.come(spec)
+	g := h.wake(v)
+	defer g.Release()
+	if s := h.status(v); s.Run != 2 || s.Holding != 1 {
+		t.Errorf("the next run is %+v", s)
+	}
+}
+
 func TestIdleServiceServesThoseWhoWaitFirst(t *testing.T) {
 	h := newHouse(t)
 	address := freeAddress(t)

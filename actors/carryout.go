@@ -76,6 +76,7 @@ func (i *instance) open(e Open) {
 	} else if !g.isOpen() {
 		g.open(e.LastUse)
 	}
+	i.legacy.shared.opened(g)
 	i.system.uses.opened(g, i.Name())
 }
 

@@ -48,6 +48,8 @@ func (i *instance) Receive(c actor.Context) {
 		}
 	case inspect:
 		m.reply <- i.inspect()
+	case unshare:
+		i.legacy.shared.end()
 	case leave:
 		i.leave()
 	case *actor.Restarting:
@@ -86,6 +88,9 @@ func (i *instance) takeUp(now time.Time) {
 		l := &i.legacy
 		start := l.last.Memory.LastStart
 		l.last.Run = a.Run
+		if i.spec.Shared {
+			l.shared.run = a.Run
+		}
 		l.conduct = i.conductOf(a.Run)
 		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !start.Ready.IsZero())
 	}

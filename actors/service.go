@@ -32,6 +32,7 @@ type legacy struct {
 	last    Last // as the machine was after its last step
 	waiters ledger
 	conduct conduct // of the present run; nil: none
+	shared  shared
 	panics  []time.Time
 	reason  string // of the last panic
 }

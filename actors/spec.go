@@ -29,6 +29,9 @@ type Spec struct {
 	Found *keeper.Process
 	// Last is what an earlier engine knew of the service; nil: nothing is known.
 	Last *Last
+	// Shared says that the earlier engine still serves requests on the run of Last:
+	// it is held up until Unshare.
+	Shared bool
 }
 
 // Managed is a service whose process is ours.
