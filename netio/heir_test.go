@@ -22,12 +22,12 @@ type heirOf struct {
 
 func newHeir(r *rig) *heirOf {
 	r.Helper()
-	file, err := r.listener.File()
+	fd, err := r.listener.Dup()
 	if err != nil {
 		r.Fatal(err)
 	}
-	defer file.Close()
-	l, err := Inherit(file)
+	defer sysClose(fd)
+	l, err := Inherit(fd)
 	if err != nil {
 		r.Fatal(err)
 	}

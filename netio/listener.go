@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"strconv"
 	"sync"
 
@@ -98,16 +97,10 @@ func bindAndListen(fd, family int, sa unix.Sockaddr, dualStack bool) error {
 }
 
 // Inherit makes a Listener of a listening TCP socket that somebody else has opened: systemd (sd_listen_fds(3)) or the
-// server that is replaced. The file stays the caller's.
-func Inherit(file *os.File) (*Listener, error) {
-	raw, err := file.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
+// server that is replaced. The descriptor stays the caller's.
+func Inherit(fd int) (*Listener, error) {
 	l := &Listener{fd: -1}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = l.inherit(int(fd)) })
-	if err = errors.Join(err, failed); err != nil {
+	if err := l.inherit(fd); err != nil {
 		l.Close()
 		return nil, fmt.Errorf("cannot listen on an inherited socket: %w", err)
 	}
@@ -134,18 +127,14 @@ func (l *Listener) inherit(fd int) error {
 	return unix.SetsockoptInt(l.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 }
 
-// File returns a duplicate of the listening socket, for another process to listen on.
-func (l *Listener) File() (*os.File, error) {
+// Dup returns a duplicate of the descriptor, for another process to listen on.
+func (l *Listener) Dup() (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fd < 0 {
-		return nil, net.ErrClosed
+		return -1, net.ErrClosed
 	}
-	fd, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), l.addr.String()), nil
+	return unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 // Addr is the address it is bound to, with the port the kernel chose.

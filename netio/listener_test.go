@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -107,18 +106,13 @@ func TestInherit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer plain.Close()
-	unixListener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	bell, err := newBell()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unixListener.Close()
-	unixFile, err := unixListener.(*net.UnixListener).File()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer unixFile.Close()
-	for want, file := range map[string]*os.File{"no listening socket": plain, "no TCP socket": unixFile} {
-		if _, err := Inherit(file); err == nil || !strings.Contains(err.Error(), want) {
+	defer bell.close()
+	for want, fd := range map[string]int{"no listening socket": int(plain.Fd()), "no TCP socket": bell.listener.fd} {
+		if _, err := Inherit(fd); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -126,19 +120,19 @@ func TestInherit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file, err := first.File()
+	fd, err := first.Dup()
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := Inherit(file)
+	second, err := Inherit(fd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer second.Close()
-	file.Close()
+	sysClose(fd)
 	first.Close()
-	if _, err := first.File(); err == nil {
-		t.Error("a closed listener has a file")
+	if _, err := first.Dup(); err == nil {
+		t.Error("a closed listener has a duplicate")
 	}
 	c, err := net.Dial("tcp", second.Addr().String())
 	if err != nil {
