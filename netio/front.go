@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -20,6 +21,7 @@ type front struct {
 	server *Server
 	begun  chan error    // the first round reports here
 	quit   chan struct{} // closed by stop
+	pings  chan chan<- struct{}
 	ended  chan struct{} // closed when there are no more rounds
 	err    error         // why, if nobody asked for it; written before ended is closed
 	turn   int           // of the splicers
@@ -40,7 +42,7 @@ const (
 
 // startFront returns once connections are accepted.
 func startFront(s *Server) (*front, error) {
-	f := &front{server: s, begun: make(chan error, 1), quit: make(chan struct{}), ended: make(chan struct{})}
+	f := &front{server: s, begun: make(chan error, 1), quit: make(chan struct{}), pings: make(chan chan<- struct{}), ended: make(chan struct{})}
 	go f.run()
 	if err := <-f.begun; err != nil {
 		<-f.ended
@@ -125,17 +127,43 @@ func (f *front) round(first bool) (served bool, err error) {
 	if err := r.await(r.heard); err != nil {
 		return true, err
 	}
-	select {
-	case err := <-r.over:
-		return true, err
-	case <-f.quit:
-		if f.yields.Load() {
-			if err := r.empty(); err != nil {
+	for {
+		select {
+		case err := <-r.over:
+			return true, err
+		case pinged := <-f.pings:
+			r.bell.ring()
+			if err := r.await(r.heard); err != nil {
 				return true, err
 			}
+			close(pinged)
+		case <-f.quit:
+			if f.yields.Load() {
+				if err := r.empty(); err != nil {
+					return true, err
+				}
+			}
+			r.bell.ring() // which it answers by ending
+			return true, r.await(r.over)
 		}
-		r.bell.ring() // which it answers by ending
-		return true, r.await(r.over)
+	}
+}
+
+// ping returns when evio's loop has answered. One that is dead does not, and is replaced.
+func (f *front) ping(ctx context.Context) error {
+	pinged := make(chan struct{})
+	select {
+	case f.pings <- pinged:
+	case <-f.ended:
+		return errDeaf
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-pinged:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	drainMessage                     // replies get Connection: close, the loop ends with its last connection
 	cutMessage                       // the loop ends now
 	yieldMessage                     // heir, done: clients go to the heir
+	pingMessage                      // done
 )
 
 // A message is what other goroutines tell a loop.

@@ -2,8 +2,11 @@ package netio
 
 import (
 	"context"
+	"errors"
 	"net"
+	"strings"
 	"testing"
+	"time"
 )
 
 // TestRequestLog checks the entries, for replies of a backend and for ours.
@@ -169,4 +172,38 @@ func TestRetire(t *testing.T) {
 	c.wantBreak()
 	r.Close()
 	<-r.Retire(was, true) // after the end it is no harm
+}
+
+// TestPing: a server that works answers again and again; one whose loop hangs does not, and one that has ended says so.
+func TestPing(t *testing.T) {
+	hang, hangs := make(chan struct{}), make(chan struct{})
+	r := newRig(t, echo(t), func(o *Options) {
+		o.Splicers = 1
+		o.Admission.(*gates).routed = func(_ int, host, _ string) {
+			if host == "hang" {
+				close(hangs)
+				<-hang
+			}
+		}
+	})
+	for range 3 {
+		if err := r.Ping(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.dial().send("GET / HTTP/1.1\r\nHost: hang\r\n\r\n")
+	<-hangs
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := r.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "loop 0 does not answer") {
+		t.Errorf("a loop that hangs: %v", err)
+	}
+	close(hang)
+	if err := r.Ping(t.Context()); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+	r.Close()
+	if err := r.Ping(t.Context()); err == nil {
+		t.Error("a server that was closed answers")
+	}
 }

@@ -23,6 +23,8 @@ func (s *splicer) handleMail() {
 		case yieldMessage:
 			s.yield(m.heir)
 			m.done.report()
+		case pingMessage:
+			m.done.report()
 		case cutMessage:
 			s.cut()
 		}

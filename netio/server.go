@@ -74,6 +74,25 @@ func (s *Server) Retire(b *Backend, cut bool) <-chan struct{} {
 	return done.closed
 }
 
+// Ping returns when the front and every loop have answered: nil says that the server works, not that it has little to do.
+func (s *Server) Ping(ctx context.Context) error {
+	if err := s.front.ping(ctx); err != nil {
+		return fmt.Errorf("the front does not answer: %w", err)
+	}
+	for i, loop := range s.splicers {
+		done := newCountdown(1)
+		if !loop.inbox.post(message{kind: pingMessage, done: done}) {
+			return fmt.Errorf("loop %d has ended", i)
+		}
+		select {
+		case <-done.closed:
+		case <-ctx.Done():
+			return fmt.Errorf("loop %d does not answer: %w", i, ctx.Err())
+		}
+	}
+	return nil
+}
+
 // Counters returns the sums over all loops.
 func (s *Server) Counters() Counters {
 	c := Counters{

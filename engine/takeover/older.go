@@ -1,0 +1,133 @@
+package takeover
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+
+	"dynapm/actors/keeper/statedir"
+)
+
+// Older is the engine that can be replaced.
+type Older interface {
+	// Listeners are duplicates of all it listens on; they are the caller's.
+	Listeners() ([]Listener, error)
+	// Yield is called when a younger engine asks for the place, from a goroutine of its own. It is false if the engine is
+	// leaving for another reason. Else it is called once: the engine ends its say over services, calls Yours, and has
+	// clients follow until it ends, by Close of the Successor.
+	Yield(*Successor) bool
+}
+
+// Offer has the engine be replaced by one that comes. It lasts until Withdraw.
+type Offer struct {
+	older    Older
+	log      *slog.Logger
+	dir      *statedir.Dir
+	listener *net.UnixListener
+	withdraw sync.Once
+	meeting  sync.Mutex // one younger engine at a time
+}
+
+// Publish begins to offer an engine. It must be the one that has the keeper of the state directory.
+func Publish(dir string, older Older, log *slog.Logger) (*Offer, error) {
+	d, err := statedir.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.Listen("unixpacket", socketName)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	o := &Offer{older: older, log: log, dir: d, listener: l}
+	go o.accept()
+	return o, nil
+}
+
+// Withdraw ends the offer, but for an engine that has taken it.
+func (o *Offer) Withdraw() {
+	o.withdraw.Do(func() {
+		o.listener.Close()
+		o.dir.Close()
+	})
+}
+
+func (o *Offer) accept() {
+	for {
+		conn, err := o.listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			o.log.Error("no other engine can take over any more", "error", err)
+			return
+		}
+		go o.meet(conn)
+	}
+}
+
+// meet is one younger engine, from its hello to the hand-over.
+func (o *Offer) meet(conn *net.UnixConn) {
+	w, err := newWire(conn)
+	if err != nil {
+		o.log.Warn("a connection to take over was refused", "error", err)
+		return
+	}
+	if !o.meeting.TryLock() {
+		w.say(packet{Do: doRefused, Reason: "another engine is taking over"})
+		conn.Close()
+		return
+	}
+	defer o.meeting.Unlock()
+	if err := o.present(w); err != nil {
+		conn.Close()
+		if errors.Is(err, io.EOF) {
+			err = errors.New("it left before it took over")
+		}
+		o.log.Warn("no other engine took over", "pid", w.pid, "error", err)
+		return
+	}
+	s := newSuccessor(w)
+	if !o.older.Yield(s) {
+		w.say(packet{Do: doRefused, Reason: "it is leaving"})
+		s.Close()
+	}
+}
+
+// present gives the listeners and waits for the younger engine to be content.
+func (o *Offer) present(w *wire) error {
+	m, err := w.receive(answerTimeout)
+	if err != nil {
+		return err
+	}
+	m.drop()
+	if m.Do != doHello || m.Version != version {
+		reason := fmt.Sprintf("it speaks version %d and this engine version %d; stop this one and start the other", m.Version, version)
+		return errors.Join(errors.New(reason), w.say(packet{Do: doRefused, Reason: reason}))
+	}
+	if err := w.say(packet{Do: doHello, Version: version}); err != nil {
+		return err
+	}
+	listeners, err := o.older.Listeners()
+	for _, l := range listeners {
+		p := packet{Do: doListener, Address: l.Address, Admin: l.Admin, FD: l.FD}
+		if err == nil {
+			err = w.send(p)
+		}
+		p.drop()
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.say(packet{Do: doReady}); err != nil {
+		return err
+	}
+	m, err = w.receive(takeTimeout)
+	if err == nil && m.Do != doTake {
+		err = refusal(m)
+	}
+	return err
+}
