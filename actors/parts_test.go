@@ -1,6 +1,7 @@
 package actors
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -193,5 +194,17 @@ func TestRetiredServiceCanBeReplaced(t *testing.T) {
 	defer g.Release()
 	if g.Run() != 2 {
 		t.Errorf("run %d: a number was used twice", g.Run())
+	}
+}
+
+func TestPing(t *testing.T) {
+	h := newHouse(t)
+	if err := h.system.Ping(h.soon()); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := h.system.Ping(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }

@@ -50,6 +50,12 @@ func (v *Service) Acquire() *Gate {
 	return nil
 }
 
+// InUse tells whether a lease that holds the service up is out.
+func (v *Service) InUse() bool {
+	g := v.gate.Load()
+	return g != nil && holding(g.word.Load()) > 0
+}
+
 // Wait asks that the service be up for a request. One answer follows, from any
 // goroutine or from within the call, unless Cancel comes first.
 func (v *Service) Wait(w Waiter) {

@@ -23,14 +23,23 @@ type birth struct {
 	born    chan<- struct{}
 }
 
+// ping asks the supervisor for a sign of life.
+type ping struct{ answered chan<- struct{} }
+
 // supervise is the supervisor: the parent of all services, so that they are
 // under our strategy and not under that of the root, which gives up a child
 // after ten restarts.
 func (s *System) supervise(c actor.Context) {
-	m, ok := c.Message().(birth)
-	if !ok {
-		return
+	switch m := c.Message().(type) {
+	case birth:
+		s.bear(c, m)
+	case ping:
+		close(m.answered)
 	}
+}
+
+// bear begins the actor of a service.
+func (s *System) bear(c actor.Context, m birth) {
 	v := m.service
 	id := s.actors.ProcessRegistry.NextId()
 	v.pid = s.actors.NewLocalPID(c.Self().Id + "/" + id) // before its instance begins

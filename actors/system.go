@@ -12,6 +12,7 @@ package actors
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"syscall"
@@ -111,6 +112,18 @@ func (s *System) Exited(e keeper.Exit) {
 	s.mu.Unlock()
 	if v != nil {
 		v.children.exited(e)
+	}
+}
+
+// Ping returns when the supervisor of the actors has answered, or with the error of ctx.
+func (s *System) Ping(ctx context.Context) error {
+	answered := make(chan struct{})
+	s.actors.Root.Send(s.supervisor, ping{answered})
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the actors do not answer: %w", ctx.Err())
 	}
 }
 
