@@ -9,18 +9,17 @@ import (
 	"text/tabwriter"
 
 	"dynapm/engine/config"
-	"dynapm/netio"
 )
 
 // announce says what the engine listens on and which services it knows: a table on a terminal, a log line otherwise.
-func (e *Engine) announce(listeners []*netio.Listener, adminListener net.Listener) {
-	listen := make([]string, len(listeners))
-	for i, l := range listeners {
+func (e *Engine) announce(sockets *sockets) {
+	listen := make([]string, len(sockets.public))
+	for i, l := range sockets.public {
 		listen[i] = l.Addr().String()
 	}
 	api := "off"
-	if adminListener != nil {
-		api = "http://" + adminListener.Addr().String()
+	if sockets.admin != nil {
+		api = "http://" + sockets.admin.Addr().String()
 	}
 	if !onTerminal() {
 		e.log.Info("listening", "addresses", listen, "admin", api, "services", len(e.services), "pid", os.Getpid())

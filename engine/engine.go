@@ -11,14 +11,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"syscall"
 	"time"
 
 	"dynapm/actors"
 	"dynapm/actors/keeper"
-	"dynapm/actors/probe"
 	"dynapm/engine/admin"
 	"dynapm/engine/config"
+	"dynapm/engine/takeover"
 	"dynapm/netio"
 )
 
@@ -32,6 +31,8 @@ type Engine struct {
 	memory   *memory
 	system   *actors.System
 	server   *netio.Server
+	sockets  *sockets
+	offer    *takeover.Offer
 	admin    *http.Server
 	services []*service
 	byName   map[string]*service
@@ -40,16 +41,23 @@ type Engine struct {
 
 	leave        chan struct{} // closed by Leave
 	leaving      sync.Once
-	takes        bool // it takes the services along; set before leave is closed
+	takes        bool                // it takes the services along; set before leave is closed
+	successor    *takeover.Successor // the engine that takes its place; set before leave is closed
 	servicesDown chan struct{}
 	downError    error // set before servicesDown is closed
 	ended        chan error
 }
 
+// Options say how a gateway comes up.
+type Options struct {
+	// Takeover has it take the place of an engine that runs with the same state directory, if there is one.
+	Takeover bool
+}
+
 // Start brings a gateway up and returns once it serves. Sockets come first, so that a port in use stops everything
 // before anything has been started; the keeper comes before the first client is accepted, since a process that forks
 // while it serves gives its clients' connections to its children.
-func Start(cfg *config.Config) (*Engine, error) {
+func Start(cfg *config.Config, o Options) (*Engine, error) {
 	leaveRoomForSplicers()
 	log, terminal := newLog()
 	e := &Engine{
@@ -66,34 +74,61 @@ func Start(cfg *config.Config) (*Engine, error) {
 		e.log.Warn(note.String())
 	}
 	table, addresses, targets := e.plan()
-	listeners, err := listenAll(addresses)
+	before, sockets, err := e.open(addresses, o)
 	if err != nil {
 		return nil, err
 	}
-	adminListener, err := e.listenAdmin()
+	shared, err := before.take()
+	if err == nil {
+		err = e.wakeActors(shared)
+	}
+	if err == nil {
+		err = e.serve(table, sockets)
+	}
 	if err != nil {
-		closeAll(listeners)
+		before.close()
+		sockets.close()
 		return nil, err
 	}
-	if err := e.wakeActors(); err != nil {
-		closeAll(listeners)
-		if adminListener != nil {
-			adminListener.Close()
-		}
-		return nil, err
-	}
-	if err := e.serve(table, listeners, adminListener); err != nil {
-		return nil, err
-	}
+	before.follow(e)
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
 	go e.memory.follow(ctx, e.system)
 	for _, t := range targets {
 		go t.watch(ctx, e.log)
 	}
-	e.announce(listeners, adminListener)
+	e.announce(sockets)
+	e.ready(ctx)
 	go func() { e.ended <- e.run() }()
 	return e, nil
+}
+
+// open finds the engine before this one, if there is one to be replaced, and opens all sockets.
+func (e *Engine) open(addresses []string, o Options) (*predecessor, *sockets, error) {
+	s := &sockets{}
+	before, err := e.meet(s, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = s.fromSystemd(); err == nil {
+		admin := ""
+		if e.cfg.AdminAPI.Enabled {
+			admin = e.cfg.AdminAPI.Listen
+		}
+		err = s.open(addresses, admin)
+	}
+	if err != nil {
+		before.close()
+		s.close()
+		return nil, nil, err
+	}
+	indexes := s.settle(func(i *inherited) {
+		e.log.Warn("a listening socket is not used: the config does not name its address", "address", i.address.String(), "from", i.from)
+	})
+	if before != nil {
+		before.indexes = indexes
+	}
+	return before, s, nil
 }
 
 // leaveRoomForSplicers gives the scheduler a slot for each splicer beside those for everything else: a splicer holds its
@@ -112,54 +147,8 @@ func LogFile(cfg *config.Config, service string) string {
 
 func logDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "logs") }
 
-func listenAll(addresses []string) ([]*netio.Listener, error) {
-	var listeners []*netio.Listener
-	for _, address := range addresses {
-		l, err := netio.Listen(address)
-		if err != nil {
-			closeAll(listeners)
-			return nil, listenError(address, err)
-		}
-		listeners = append(listeners, l)
-	}
-	return listeners, nil
-}
-
-func closeAll(listeners []*netio.Listener) {
-	for _, l := range listeners {
-		l.Close()
-	}
-}
-
-// listenError says what to do about an address that cannot be listened on.
-func listenError(address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		if holder, ok := probe.Holder(address); ok {
-			return fmt.Errorf("cannot listen on %s: it is in use by %s; stop that, or change the address in the config", address, holder)
-		}
-		return fmt.Errorf("cannot listen on %s: it is in use; change the address in the config", address)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("cannot listen on %s: that takes root or CAP_NET_BIND_SERVICE; use a port above 1023", address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("cannot listen on %s: this machine does not have that address; change it in the config", address)
-	}
-	return err
-}
-
-func (e *Engine) listenAdmin() (net.Listener, error) {
-	if !e.cfg.AdminAPI.Enabled {
-		return nil, nil
-	}
-	l, err := net.Listen("tcp", e.cfg.AdminAPI.Listen)
-	if err != nil {
-		return nil, listenError(e.cfg.AdminAPI.Listen, err)
-	}
-	return l, nil
-}
-
 // wakeActors opens the keeper and gives each service its actor.
-func (e *Engine) wakeActors() error {
+func (e *Engine) wakeActors(shared map[string]bool) error {
 	if err := os.MkdirAll(logDir(e.cfg), 0o700); err != nil {
 		return fmt.Errorf("cannot keep state: %w; change stateDir in the config", err)
 	}
@@ -184,7 +173,9 @@ func (e *Engine) wakeActors() error {
 	e.memory.forget(e.byName)
 	for _, s := range e.services {
 		if !s.ProxyOnly {
-			s.actor = e.system.Spawn(s.spec(found[s.Name], e.memory.last(s.Name)))
+			spec := s.spec(found[s.Name], e.memory.last(s.Name))
+			spec.Shared = shared[s.Name]
+			s.actor = e.system.Spawn(spec)
 		}
 	}
 	close(woken)
@@ -211,10 +202,10 @@ func (e *Engine) openKeeper(onExit func(keeper.Exit)) error {
 	return err
 }
 
-func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener net.Listener) error {
+func (e *Engine) serve(table *table, sockets *sockets) error {
 	var err error
 	e.server, err = e.traffic.serve(netio.Options{
-		Listeners: listeners,
+		Listeners: sockets.public,
 		Admission: table,
 		Timeouts: netio.Timeouts{Head: e.cfg.HeadTimeout, KeepAlive: e.cfg.KeepAliveTimeout,
 			Connect: e.cfg.ConnectTimeout, Write: e.cfg.WriteTimeout},
@@ -225,7 +216,11 @@ func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener 
 	if err != nil {
 		return err
 	}
-	if adminListener == nil {
+	e.sockets = sockets
+	if e.offer, err = takeover.Publish(e.cfg.StateDir, e, e.log); err != nil {
+		return err
+	}
+	if sockets.admin == nil {
 		return nil
 	}
 	host, _, _ := net.SplitHostPort(e.cfg.AdminAPI.Listen)
@@ -238,7 +233,7 @@ func (e *Engine) serve(table *table, listeners []*netio.Listener, adminListener 
 		ErrorLog:          slog.NewLogLogger(e.log.Handler(), slog.LevelWarn),
 	}
 	go func() {
-		if err := e.admin.Serve(adminListener); !errors.Is(err, http.ErrServerClosed) {
+		if err := e.admin.Serve(sockets.admin); !errors.Is(err, http.ErrServerClosed) {
 			e.log.Error("the admin API ended", "error", err)
 		}
 	}()

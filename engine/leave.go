@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 )
 
 // Leave makes the engine finish the requests in flight, for drainTimeout at most, and end. Services are left running,
@@ -30,18 +32,28 @@ func (e *Engine) run() error {
 		failed = fmt.Errorf("the front ended: %w", e.server.Err())
 	}
 	services := e.Leave(false)
+	e.offer.Withdraw()
+	if e.successor != nil {
+		e.handOver()
+	} else {
+		e.depart(services)
+	}
+	e.journal.close()
+	e.log.Info("left")
+	return errors.Join(failed, e.downError)
+}
+
+// depart is the end of an engine that nobody takes the place of.
+func (e *Engine) depart(services bool) {
 	e.log.Info("leaving", "services", map[bool]string{true: "stop", false: "stay"}[services])
+	e.notify(daemon.SdNotifyStopping)
 	e.drain()
 	if services {
 		e.downError = e.takeDown()
 	}
 	close(e.servicesDown)
-	if err := e.close(services); err != nil {
-		e.downError = errors.Join(e.downError, err)
-	}
-	e.journal.close()
-	e.log.Info("left")
-	return errors.Join(failed, e.downError)
+	e.downError = errors.Join(e.downError, e.stepDown(services))
+	e.endAdmin()
 }
 
 func (e *Engine) drain() {
@@ -72,23 +84,30 @@ func (e *Engine) takeDown() error {
 	return errors.Join(failed...)
 }
 
-// close ends what is left of the engine. The keeper goes with the services; it is an error if it keeps any all the same.
-func (e *Engine) close(services bool) error {
+// stepDown ends what only one engine may do. The keeper goes with the services; it is an error if it keeps any all the
+// same.
+func (e *Engine) stepDown(services bool) error {
 	e.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
+	e.system.Close(ctx) // first, so that there is no more to be written down
 	if err := e.memory.close(ctx, e.system); err != nil {
 		e.log.Warn("not everything was written down", "error", err)
 	}
-	e.system.Close(ctx)
-	err := e.partFromKeeper(services)
-	if e.admin != nil {
-		e.journal.unsubscribeAll()
-		if err := e.admin.Shutdown(ctx); err != nil {
-			e.admin.Close()
-		}
+	return e.partFromKeeper(services)
+}
+
+// endAdmin finishes what the admin API was asked for, and no more.
+func (e *Engine) endAdmin() {
+	if e.admin == nil {
+		return
 	}
-	return err
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	e.journal.unsubscribeAll()
+	if err := e.admin.Shutdown(ctx); err != nil {
+		e.admin.Close()
+	}
 }
 
 func (e *Engine) partFromKeeper(services bool) error {

@@ -14,7 +14,7 @@
 //
 //	younger  hello    version; take
 //	older    hello    version; refused, with the reason
-//	older    listener address, admin and a descriptor, for each; ready
+//	older    listener address, admin and a descriptor, for each; ready, supervisor
 //	older    client   the listener's index, the bytes read, a descriptor
 //	older    shared   a service that it still serves requests on; yours
 //	older    free     a service that it no longer does

@@ -15,6 +15,8 @@ import (
 type Older interface {
 	// Listeners are duplicates of all it listens on; they are the caller's.
 	Listeners() ([]Listener, error)
+	// Supervisor is whom the younger engine is to speak to from then on.
+	Supervisor() Supervisor
 	// Yield is called when a younger engine asks for the place, from a goroutine of its own. It is false if the engine is
 	// leaving for another reason. Else it is called once: the engine ends its say over services, calls Yours, and has
 	// clients follow until it ends, by Close of the Successor.
@@ -122,7 +124,7 @@ func (o *Offer) present(w *wire) error {
 	if err != nil {
 		return err
 	}
-	if err := w.say(packet{Do: doReady}); err != nil {
+	if err := w.say(packet{Do: doReady, Supervisor: o.older.Supervisor()}); err != nil {
 		return err
 	}
 	m, err = w.receive(takeTimeout)

@@ -52,6 +52,8 @@ type packet struct {
 	Bytes    []byte `json:"bytes,omitempty"`
 	Service  string `json:"service,omitempty"`
 
+	Supervisor Supervisor `json:"supervisor,omitzero"`
+
 	// FD is the descriptor that came along, or is to go; -1: none.
 	FD int `json:"-"`
 }

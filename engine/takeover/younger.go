@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"dynapm/actors/keeper/statedir"
 
@@ -24,10 +25,17 @@ type Client struct {
 	FD       int
 }
 
+// A Supervisor is who has started an engine and wants to be told of it (sd_notify(3)).
+type Supervisor struct {
+	Socket   string        `json:"socket"`   // NOTIFY_SOCKET; "": there is none
+	Watchdog time.Duration `json:"watchdog"` // how long it waits for a sign of life; 0: for ever
+}
+
 // Predecessor is the engine that is replaced, as the younger one sees it. One goroutine may use it.
 type Predecessor struct {
-	Pid       int
-	Listeners []Listener // the receiver closes the descriptors
+	Pid        int
+	Supervisor Supervisor
+	Listeners  []Listener // the receiver closes the descriptors
 
 	wire    *wire
 	clients []Client // that came before the place was free
@@ -76,6 +84,7 @@ func (p *Predecessor) meet() error {
 		case m.Do == doListener && m.FD >= 0:
 			p.Listeners = append(p.Listeners, Listener{m.Address, m.Admin, m.FD})
 		case m.Do == doReady:
+			p.Supervisor = m.Supervisor
 			return nil
 		default:
 			return refusal(m)

@@ -35,6 +35,7 @@ func load(flagged string) (*config.Config, error) {
 func runEngine(args []string) error {
 	flags := flag.NewFlagSet("engine", flag.ContinueOnError)
 	file := configFlag(flags)
+	takeover := flags.Bool("takeover", false, "take the place of the engine that runs with the same state directory, if one does")
 	if _, err := parse(flags, args, 0, 0); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func runEngine(args []string) error {
 	// Before the engine is up, so that a signal at that time is no sudden end either.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, leavingSignals()...)
-	e, err := engine.Start(cfg)
+	e, err := engine.Start(cfg, engine.Options{Takeover: *takeover})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 
 func verbs() []verb {
 	return []verb{
-		{name: "engine", args: "-config FILE", help: "run the gateway", run: runEngine},
+		{name: "engine", args: "[-takeover] -config FILE", help: "run the gateway; -takeover: in place of the one that runs", run: runEngine},
 		{name: "check", args: "-config FILE", help: "say what is wrong with a config, all of it", run: runCheck},
 		{name: "status", args: "[-json] [NAME]", help: "what runs, since when, for whom; -json for machines", run: runStatus},
 		{name: "start", args: "NAME", help: "start a service and wait until it is ready", run: runStart},

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"dynapm/engine/takeover"
+	"dynapm/netio"
+
+	"golang.org/x/sys/unix"
+)
+
+// How one engine takes the place of another is told in package takeover; here is what each of the two does.
+
+// predecessor is the engine before this one. It may be nil: there is none.
+type predecessor struct {
+	*takeover.Predecessor
+	indexes []int // of its listeners among ours; -1: not wanted
+}
+
+// meet finds the engine that is to be replaced, and adds what it listens on to the sockets.
+func (e *Engine) meet(s *sockets, o Options) (*predecessor, error) {
+	if !o.Takeover {
+		return nil, nil
+	}
+	p, err := takeover.Meet(e.cfg.StateDir)
+	if errors.Is(err, takeover.ErrAbsent) {
+		e.log.Info("there is nothing to take over: no engine runs with this state directory")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	e.log.Info("taking over", "pid", p.Pid)
+	public := 0
+	for _, l := range p.Listeners {
+		index := -1
+		if !l.Admin {
+			index = public
+			public++
+		}
+		err = errors.Join(err, s.add(l.FD, "the engine before this one", index))
+	}
+	p.Listeners = nil
+	if err != nil {
+		p.Close()
+		s.close()
+		return nil, fmt.Errorf("cannot use the listeners of the engine that runs (pid %d): %w", p.Pid, err)
+	}
+	adoptSupervisor(p.Supervisor)
+	return &predecessor{Predecessor: p}, nil
+}
+
+// take returns when the place is free, with the services that the engine before still uses.
+func (p *predecessor) take() (map[string]bool, error) {
+	if p == nil {
+		return nil, nil
+	}
+	names, err := p.Take()
+	shared := map[string]bool{}
+	for _, name := range names {
+		shared[name] = true
+	}
+	return shared, err
+}
+
+func (p *predecessor) close() {
+	if p != nil {
+		p.Close()
+	}
+}
+
+// follow takes in, for as long as the engine before has some, its clients, and gives back the leases that were taken for
+// it.
+func (p *predecessor) follow(e *Engine) {
+	if p == nil {
+		return
+	}
+	go func() {
+		defer p.Close()
+		adopt := func(c takeover.Client) { p.adopt(e, c) }
+		free := func(service string) {
+			if s := e.byName[service]; s != nil && s.actor != nil {
+				s.actor.Unshare()
+			}
+		}
+		err := p.Follow(adopt, free)
+		for _, s := range e.services {
+			free(s.Name)
+		}
+		if err != nil {
+			e.log.Warn("lost the engine before this one", "pid", p.Pid, "error", err)
+			return
+		}
+		e.log.Info("the engine before this one has left", "pid", p.Pid)
+	}()
+}
+
+// adopt serves a client of the engine before, unless it came by an address that this one does not listen on.
+func (p *predecessor) adopt(e *Engine, c takeover.Client) {
+	if c.Listener < 0 || c.Listener >= len(p.indexes) || p.indexes[c.Listener] < 0 {
+		unix.Close(c.FD)
+		return
+	}
+	err := e.server.Adopt(netio.Inheritance{FD: c.FD, Listener: p.indexes[c.Listener], Bytes: c.Bytes})
+	if err != nil {
+		e.log.Error("a client of the engine before this one was lost", "error", err)
+	}
+}
