@@ -44,13 +44,19 @@ func (e *engine) in(t *testing.T) *engine {
 	return &part
 }
 
-// launch runs the engine with a config file; what it is good for shows later.
-func (w *world) launch(file string) *engine {
+// launch runs the engine with a config file, and with flags; what it is good for shows later.
+func (w *world) launch(file string, flags ...string) *engine {
+	w.Helper()
+	return w.launchAs(exec.Command(binary(w.T), append([]string{"engine", "-config", file}, flags...)...), file)
+}
+
+// launchAs is launch by a command of another form.
+func (w *world) launchAs(cmd *exec.Cmd, file string) *engine {
 	w.Helper()
 	e := &engine{world: w, config: file, exited: make(chan struct{}), log: newOutput()}
 	e.client = w.clientOf(w.port("front"))
-	e.cmd = exec.Command(binary(w.T), "engine", "-config", file)
-	e.cmd.Env, e.cmd.Dir = w.env(), w.dir
+	e.cmd = cmd
+	e.cmd.Env, e.cmd.Dir = append(w.env(), cmd.Env...), w.dir
 	read, write, err := os.Pipe()
 	if err != nil {
 		w.Fatal(err)
