@@ -78,41 +78,56 @@ func (o *Offer) meet(conn *net.UnixConn) {
 		o.log.Warn("a connection to take over was refused", "error", err)
 		return
 	}
-	if !o.meeting.TryLock() {
-		w.say(packet{Do: doRefused, Reason: "another engine is taking over"})
-		conn.Close()
+	if err = o.negotiate(w); err == nil {
 		return
+	}
+	if errors.Is(err, io.EOF) {
+		err = errors.New("it left before it took over")
+	}
+	o.log.Warn("no other engine took over", "pid", w.pid, "error", err)
+	conn.Close()
+}
+
+// negotiate comes to the hand-over, or to an error.
+func (o *Offer) negotiate(w *wire) error {
+	if err := o.greet(w); err != nil {
+		return err
+	}
+	if !o.meeting.TryLock() {
+		return refuse(w, "another engine is taking over")
 	}
 	defer o.meeting.Unlock()
 	if err := o.present(w); err != nil {
-		conn.Close()
-		if errors.Is(err, io.EOF) {
-			err = errors.New("it left before it took over")
-		}
-		o.log.Warn("no other engine took over", "pid", w.pid, "error", err)
-		return
+		return err
 	}
-	s := newSuccessor(w)
-	if !o.older.Yield(s) {
-		w.say(packet{Do: doRefused, Reason: "it is leaving"})
-		s.Close()
+	if s := newSuccessor(w); !o.older.Yield(s) {
+		defer s.Close()
+		return refuse(w, "it is leaving")
 	}
+	return nil
 }
 
-// present gives the listeners and waits for the younger engine to be content.
-func (o *Offer) present(w *wire) error {
+// refuse tells the younger engine why it cannot take over. What that has said must have been read, or the end of the
+// connection would take the answer away.
+func refuse(w *wire, reason string) error {
+	return errors.Join(errors.New(reason), w.say(packet{Do: doRefused, Reason: reason}))
+}
+
+// greet exchanges hellos.
+func (o *Offer) greet(w *wire) error {
 	m, err := w.receive(answerTimeout)
 	if err != nil {
 		return err
 	}
 	m.drop()
 	if m.Do != doHello || m.Version != version {
-		reason := fmt.Sprintf("it speaks version %d and this engine version %d; stop this one and start the other", m.Version, version)
-		return errors.Join(errors.New(reason), w.say(packet{Do: doRefused, Reason: reason}))
+		return refuse(w, fmt.Sprintf("it speaks version %d and this engine version %d; stop this one and start the other", m.Version, version))
 	}
-	if err := w.say(packet{Do: doHello, Version: version}); err != nil {
-		return err
-	}
+	return w.say(packet{Do: doHello, Version: version})
+}
+
+// present gives the listeners and waits for the younger engine to be content.
+func (o *Offer) present(w *wire) error {
 	listeners, err := o.older.Listeners()
 	for _, l := range listeners {
 		p := packet{Do: doListener, Address: l.Address, Admin: l.Admin, FD: l.FD}
@@ -127,7 +142,7 @@ func (o *Offer) present(w *wire) error {
 	if err := w.say(packet{Do: doReady, Supervisor: o.older.Supervisor()}); err != nil {
 		return err
 	}
-	m, err = w.receive(takeTimeout)
+	m, err := w.receive(takeTimeout)
 	if err == nil && m.Do != doTake {
 		err = refusal(m)
 	}
