@@ -5,7 +5,10 @@
 // declared there and joined here:
 //
 //	engine.go    coming up
+//	listen.go    what is listened on, opened here or by somebody else
 //	leave.go     draining, going down
+//	predecessor.go, successor.go: one engine takes the place of another (package takeover)
+//	supervisor.go: what systemd is told
 //	routes.go    host, path and port to a service
 //	plan.go      the config to services, routes, targets and ports
 //	service.go   one configured service: its actor or its plain gate, its routes' backends
