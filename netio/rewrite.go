@@ -24,8 +24,10 @@ func (r *request) appendTo(dst []byte, f *forward) []byte {
 	for i := range r.fields[:r.count] {
 		field := &r.fields[i]
 		switch field.kind {
-		case fieldPlain, fieldContentLength, fieldTrailer, fieldExpect:
+		case fieldPlain, fieldTrailer, fieldExpect:
 			c.keep(field)
+		case fieldContentLength:
+			c.keepLength(field)
 		case fieldTransferEncoding:
 			c.replace(field, "chunked")
 		case fieldHost:
@@ -121,7 +123,7 @@ func (r *response) appendTo(dst []byte, v *clientView) []byte {
 		case fieldDropped, fieldConnection, fieldHop, fieldTE:
 		case fieldContentLength:
 			if framed {
-				c.keep(field)
+				c.keepLength(field)
 			}
 		case fieldTransferEncoding:
 			if chunks {
@@ -188,6 +190,16 @@ func (c *copier) keep(f *field) {
 		c.from = int(f.name)
 	}
 	c.to = int(f.end) + len("\r\n")
+}
+
+// keepLength keeps a Content-Length, which is known to be a number, but for zeros before it: there are readers to whom
+// those make it octal.
+func (c *copier) keepLength(f *field) {
+	kept := *f
+	for kept.value+1 < kept.end && c.head.raw[kept.value] == '0' {
+		kept.value, kept.tidy = kept.value+1, false
+	}
+	c.keep(&kept)
 }
 
 // replace keeps the name of a field and gives it another value.

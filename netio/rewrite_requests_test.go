@@ -150,7 +150,7 @@ Expect: 100-continue
 
 `, out: `DELETE / HTTP/1.1
 Host: a
-Content-Length: 005
+Content-Length: 5
 Expect: 100-continue
 <forwarded a>
 
