@@ -69,6 +69,7 @@ func (p *pool) park(u *upstream) {
 		u.idleNext.idlePrev = u
 	}
 	p.idle = u
+	u.parked = p.s.turns
 	p.s.tally.backendIdle.Add(1)
 }
 
@@ -89,10 +90,12 @@ func (p *pool) unpark(u *upstream) {
 	p.s.tally.backendIdle.Add(-1)
 }
 
-// take gives c the connection that was used last; nil if there is none. With sure, one that is known to stand.
+// take gives c the connection that was used last; nil if there is none. With sure, one that is known to stand. So must
+// be one on whose socket nobody has looked since its last reply: what its backend has said behind that, as some do after
+// a HEAD, would be taken for the reply to c.
 func (p *pool) take(c *client, sure bool) *upstream {
-	for u := p.idle; u != nil; u = p.idle {
-		if u.readable || u.finished || sure && !u.alive() {
+	for u := p.next(); u != nil; u = p.next() {
+		if u.readable || u.finished || (sure || u.parked == p.s.turns) && !u.alive() {
 			u.close()
 			continue
 		}
@@ -103,6 +106,22 @@ func (p *pool) take(c *client, sure bool) *upstream {
 		return u
 	}
 	return nil
+}
+
+// next is the idle connection to try: the one used last, but rather one of which epoll has had the time to tell.
+func (p *pool) next() *upstream {
+	const far = 16 // it is cheaper to look at a socket than to go on
+	u := p.idle
+	for range far {
+		if u == nil || u.parked != p.s.turns {
+			break
+		}
+		u = u.idleNext
+	}
+	if u == nil {
+		return p.idle
+	}
+	return u
 }
 
 // retire closes the idle connections, and with cut breaks those in use: their requests get an answer where none has

@@ -22,9 +22,10 @@ type splicer struct {
 	ended  chan struct{}
 
 	events [256]unix.EpollEvent
-	at, n  int   // events[at:n] are still to be handled
-	busy   bool  // the last turn had something to do
-	now    int64 // of clock, at the beginning of the turn
+	at, n  int    // events[at:n] are still to be handled
+	busy   bool   // the last turn had something to do
+	turns  uint64 // how often the loop has waited for events
+	now    int64  // of clock, at the beginning of the turn
 	start  time.Time
 
 	clients  *client   // all that the loop has seen
@@ -155,6 +156,7 @@ func (s *splicer) wait() {
 		n, errno = sysWait(s.epoll, s.events[:], ms)
 	}
 	s.now = s.clock()
+	s.turns++
 	s.trim()
 	switch errno {
 	case 0:

@@ -19,6 +19,7 @@ type upstream struct {
 	client    *client // nil while it is idle
 	connected bool    // the connection stands
 	reused    bool    // it has served another request before
+	parked    uint64  // the turn of the loop in which it became idle
 	keep      bool    // the backend will take another request when this one has ended
 	in        *buffer // the beginning of a reply's head
 
