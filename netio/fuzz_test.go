@@ -41,7 +41,7 @@ func FuzzRequestOfParts(f *testing.F) {
 		for _, c := range choices[1:] {
 			head = append(head, requestParts[int(c)%len(requestParts)]...)
 		}
-		checkRequest(t, append(head[:min(len(head), 1024)], "\r\n\r\n"...))
+		checkRequest(t, append(head[:min(len(head), 320)], "\r\n\r\n"...))
 	})
 }
 

@@ -149,7 +149,7 @@ func TestSilentEventStream(t *testing.T) {
 }
 
 // TestUploadIsNotHoarded counts what is between a client that sends all it can and a backend that reads nothing: what we
-// have taken from the one kernel and not given to the other is no more than a buffer, and a pipe.
+// have taken from the one socket and not given to the other is no more than a buffer or a pipe holds.
 func TestUploadIsNotHoarded(t *testing.T) {
 	const bound = 1 << 20 // what the program we replace held was 81 to 464 MB
 	address, accept := scripted(t)
