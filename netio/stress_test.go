@@ -30,7 +30,6 @@ func TestStress(t *testing.T) {
 		gates = append(gates, r.gates.add(t, fmt.Sprintf("s%d", i), address))
 	}
 	stop := make(chan struct{})
-	time.AfterFunc(length, func() { close(stop) })
 	var openers, clients sync.WaitGroup
 	for i, g := range gates {
 		openers.Go(func() { shutAndOpen(t, r, g, rand.New(rand.NewPCG(seed, uint64(i))), stop) })
@@ -42,14 +41,16 @@ func TestStress(t *testing.T) {
 			s.run(stop)
 		})
 	}
+	func() {
+		defer close(stop)
+		<-time.After(length)
+		eventually(t, "enough has happened", func() bool { return answered.Load() >= 200 && left.Load() > 0 })
+	}()
 	clients.Wait()
 	openers.Wait()
 	eventually(t, "all leases are released", func() bool { n := r.Counters(); return n.Leases == 0 && n.Waiting == 0 })
 	n := r.Counters()
 	t.Logf("%d answered, %d left, %d unlucky; %+v", answered.Load(), left.Load(), unlucky.Load(), n)
-	if answered.Load() < 200 || left.Load() == 0 {
-		t.Errorf("too little happened: %d answered, %d left", answered.Load(), left.Load())
-	}
 	if n.Answers > unlucky.Load()+left.Load() { // who has left may have been as unlucky
 		t.Errorf("%d answers are ours", n.Answers)
 	}
