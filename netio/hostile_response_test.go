@@ -188,7 +188,7 @@ func (h *hostileReply) check(t *testing.T) {
 		other.send(get("/other"))
 		other.expect(ok2)
 	}
-	if n := r.Counters(); n.BackendConnects != 2 || (n.Errors.Backend > 0) != (h.outcome <= broken) {
+	if n := r.Counters(); n.BackendConnects < 2 || (n.Errors.Backend > 0) != (h.outcome <= broken) {
 		t.Errorf("got %+v", n)
 	}
 }

@@ -83,11 +83,14 @@ func (r *rig) outlast(n int) {
 	}
 }
 
+// silence is how many connections' idle time outlasts every deadline of a hasty rig.
+const silence = 5
+
 // hasty is a rig with a scripted backend and all deadlines short, but for that of a peer that owes something.
 func hasty(t *testing.T) (*rig, func() *peer) {
 	address, accept := scripted(t)
-	r := newRig(t, "", func(o *Options) { o.Timeouts = Timeouts{Head: short, KeepAlive: short, Connect: patience} })
-	b, err := NewBackend(address, "", short)
+	r := newRig(t, "", func(o *Options) { o.Timeouts = Timeouts{Head: 4 * short, KeepAlive: short, Connect: 4 * short} })
+	b, err := NewBackend(address, "", 4*short)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +111,7 @@ func TestGapInUpload(t *testing.T) {
 		c.send(post(framing, body[0]))
 		b := accept()
 		b.expect(posted(framing, body[0])[0])
-		r.outlast(3)
+		r.outlast(silence)
 		c.send(body[1])
 		b.expect(body[1])
 		b.send(ok2)
@@ -128,6 +131,7 @@ func TestSilentEventStream(t *testing.T) {
 		"until closed, reset": {"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n", "data: 1\n\n", resets},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r, accept := hasty(t)
 			p := r.dial()
 			p.send(get("/events"))
@@ -136,7 +140,7 @@ func TestSilentEventStream(t *testing.T) {
 			b.send(c.head)
 			p.expect(c.head)
 			for range 2 {
-				r.outlast(2)
+				r.outlast(silence)
 				b.send(c.event)
 				p.expect(c.event)
 			}
