@@ -10,11 +10,15 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/tidwall/evio"
 	"golang.org/x/sys/unix"
 )
 
 // What evio does not offer is taken from it here. TestDetachedFd and TestSwapListener fail when a version of evio no
 // longer works this way.
+
+// connFd returns the descriptor of a connection that evio has.
+func connFd(c evio.Conn) int { return int(reflect.ValueOf(c).Elem().Field(0).Int()) }
 
 // detachedFd returns the descriptor of a connection that evio has let go. Reading and writing through rwc itself would
 // block a thread.

@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"errors"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -304,5 +305,5 @@ func (c *client) nextRequest() bool {
 
 const statusClientGone = 499 // nginx's
 
-// outOfFiles tells whether errno says that we have too many sockets, rather than that the backend is not there.
-func outOfFiles(errno error) bool { return errno == unix.EMFILE || errno == unix.ENFILE }
+// outOfFiles tells whether err says that we have too many sockets, rather than that the backend is not there.
+func outOfFiles(err error) bool { return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) }

@@ -87,7 +87,7 @@ func (f *front) run() {
 		}
 		if served {
 			pause, lastServed = firstPause, time.Now()
-		} else if time.Since(lastServed) > giveUpAt {
+		} else if time.Since(lastServed) > giveUpAt && !outOfFiles(err) { // whoever is connected is still served
 			f.err = fmt.Errorf("cannot accept connections any more: %w", err)
 			f.server.options.Log.Error("the front gives up", slog.Any("cause", err))
 			break
@@ -173,23 +173,30 @@ func (f *front) ping(ctx context.Context) error {
 // given.
 type spareFiles struct{ fds []int }
 
-// decoys are how many are opened first, with the lower numbers.
-const decoys = 4
+// decoys are how many are opened first, with the lower numbers: more than anybody opens between two calls of evio.
+const decoys = 16
+
+// roundFiles is what a round with n listeners of ours opens, the bell's included: two for each listener, the epoll, the
+// eventfd, one to look for listeners, the bell's other end, and some for the first clients.
+func roundFiles(n int) int { return 2*(n+1) + 4 + 8 }
 
 // reserve opens files until there are n, or no more to be had.
-func (s *spareFiles) reserve(n int) {
+func (s *spareFiles) reserve(n int) error {
 	for len(s.fds) < n {
 		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
-			return
+			return err
 		}
 		s.fds = append(s.fds, fd)
 	}
+	return nil
 }
 
-func (s *spareFiles) release() {
-	for _, fd := range s.fds {
-		unix.Close(fd)
+// release closes them, but for those opened first, of which it keeps so many.
+func (s *spareFiles) release(keep int) {
+	for len(s.fds) > keep {
+		last := len(s.fds) - 1
+		unix.Close(s.fds[last])
+		s.fds = s.fds[:last]
 	}
-	s.fds = nil
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,25 +14,32 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestDetachedFd fails when evio no longer gives a detached connection in the form that detachedFd knows.
+// TestDetachedFd fails when evio no longer keeps a connection, or gives a detached one, in the form that connFd and
+// detachedFd know.
 func TestDetachedFd(t *testing.T) {
 	var address atomic.Value
-	got := make(chan string, 1)
+	got := make(chan string, 2)
+	tell := func(fd int) {
+		sa, err := unix.Getpeername(fd)
+		if err != nil {
+			got <- err.Error()
+			return
+		}
+		got <- addrPortOf(sa).String()
+	}
 	events := evio.Events{
 		NumLoops: 1,
 		Serving: func(s evio.Server) evio.Action {
 			address.Store(s.Addrs[0].String())
 			return evio.None
 		},
-		Opened: func(evio.Conn) ([]byte, evio.Options, evio.Action) { return nil, evio.Options{}, evio.Detach },
+		Opened: func(c evio.Conn) ([]byte, evio.Options, evio.Action) {
+			tell(connFd(c))
+			return nil, evio.Options{}, evio.Detach
+		},
 		Detached: func(c evio.Conn, rwc io.ReadWriteCloser) evio.Action {
 			defer rwc.Close()
-			sa, err := unix.Getpeername(detachedFd(rwc))
-			if err != nil {
-				got <- err.Error()
-				return evio.None
-			}
-			got <- addrPortOf(sa).String()
+			tell(detachedFd(rwc))
 			return evio.None
 		},
 	}
@@ -44,8 +50,10 @@ func TestDetachedFd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if peer := <-got; peer != c.LocalAddr().String() {
-		t.Errorf("detachedFd gave a socket whose peer is %s, want %s: evio has changed", peer, c.LocalAddr())
+	for _, what := range []string{"connFd", "detachedFd"} {
+		if peer := <-got; peer != c.LocalAddr().String() {
+			t.Errorf("%s gave a socket whose peer is %s, want %s: evio has changed", what, peer, c.LocalAddr())
+		}
 	}
 }
 
@@ -239,60 +247,6 @@ func TestListenersAreTold(t *testing.T) {
 			t.Errorf("listener %d was told as %d", i, got)
 		}
 	}
-}
-
-// TestAcceptFailure takes all descriptors away: evio gives up, and must be serving again when there are some. The
-// connection that met the failure may be lost: evio can have accepted it without telling anybody.
-func TestAcceptFailure(t *testing.T) {
-	r := newRig(t, backend(t, func(p *peer) { p.head(); p.send(ok2) }))
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	restore := exhaustFiles(t)
-	_, sa := sockaddrOf(r.listener.Addr())
-	if err := unix.Connect(fd, sa); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "evio has given up", func() bool { return r.Counters().Errors.Accept > 0 })
-	restore()
-	unix.Close(fd)
-	p := r.dial()
-	p.send(get("/"))
-	p.wantReply("GET", 200, "ok")
-}
-
-// exhaustFiles leaves no descriptor free until restore is called.
-func exhaustFiles(t *testing.T) (restore func()) {
-	t.Helper()
-	var before, low unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-		t.Fatal(err)
-	}
-	low = before
-	low.Cur = 256
-	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &low); err != nil {
-		t.Fatal(err)
-	}
-	var held []int
-	for {
-		fd, err := unix.Dup(0)
-		if err != nil {
-			break
-		}
-		unix.CloseOnExec(fd)
-		held = append(held, fd)
-	}
-	restore = sync.OnceFunc(func() {
-		for _, fd := range held {
-			unix.Close(fd)
-		}
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &before); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Cleanup(restore)
-	return restore
 }
 
 // TestPanicInFront checks that a panic in a callback of evio costs the connection and no more.

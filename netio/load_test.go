@@ -7,7 +7,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -171,14 +170,7 @@ func TestBackPressure(t *testing.T) {
 // TestNoDescriptorLeaks counts this process's descriptors before a server and after.
 func TestNoDescriptorLeaks(t *testing.T) {
 	address := echo(t)
-	count := func() int {
-		entries, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return len(entries)
-	}
-	before := count()
+	before := openFiles(t)
 	t.Run("", func(t *testing.T) {
 		r := newRig(t, address)
 		var peers []*peer
@@ -203,5 +195,5 @@ func TestNoDescriptorLeaks(t *testing.T) {
 		r.service().take(t, 20)
 		r.Close()
 	})
-	eventually(t, "all descriptors are closed", func() bool { return count() <= before })
+	eventually(t, "all descriptors are closed", func() bool { return openFiles(t) <= before })
 }

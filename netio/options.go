@@ -49,6 +49,7 @@ const (
 
 	// reservedFiles are kept free of sockets for everything else the process opens: logs, store, admin connections.
 	reservedFiles = 128
+	lastFiles     = 32 // of those that no socket takes, whatever else has been opened
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
@@ -79,8 +80,12 @@ func orDefault(d *time.Duration, v time.Duration) {
 
 // limits are the caps. Above clients, or above soft sockets (ours to backends included), a new client's requests are
 // answered 503. Above hard sockets a new client is closed at once, and no connection to a backend is opened: evio gives
-// up on EMFILE, so hard stays below RLIMIT_NOFILE.
-type limits struct{ clients, soft, hard int64 }
+// up on EMFILE, so hard stays below RLIMIT_NOFILE. What else is open is nobody's count, but the numbers tell: it is the
+// lowest free one that is given, so one from lastFile on means that nearly all are taken, by whomever.
+type limits struct {
+	clients, soft, hard int64
+	lastFile            int
+}
 
 func (o *Options) limits() limits {
 	var r syscall.Rlimit
@@ -89,7 +94,7 @@ func (o *Options) limits() limits {
 	}
 	files := int64(r.Cur)
 	hard := max(files-min(reservedFiles, files/4), 16)
-	l := limits{clients: hard, soft: hard - hard/8, hard: hard}
+	l := limits{clients: hard, soft: hard - hard/8, hard: hard, lastFile: int(files - min(lastFiles, files/8))}
 	if o.MaxConnections > 0 {
 		l.clients = int64(o.MaxConnections)
 	}

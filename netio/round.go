@@ -2,6 +2,7 @@ package netio
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -43,16 +44,21 @@ type arrival struct {
 	next, prev *arrival
 }
 
-// startRound has evio serve in a goroutine of its own.
+// startRound has evio serve in a goroutine of its own. It is not begun without the descriptors for all of it: evio that
+// finds none while it starts waits for ever.
 func startRound(f *front) (*round, error) {
 	listeners := f.server.options.Listeners
 	r := &round{front: f, over: make(chan error, 1), heard: make(chan error, 1)}
-	r.spare.reserve(decoys)
+	if err := r.spare.reserve(decoys + roundFiles(len(listeners))); err != nil {
+		r.spare.release(0)
+		return nil, fmt.Errorf("cannot open what evio needs: %w", err)
+	}
 	var err error
 	if r.bell, err = newBell(); err != nil {
-		r.spare.release()
+		r.spare.release(0)
 		return nil, err
 	}
+	r.spare.release(decoys)
 	r.sweeper = time.AfterFunc(time.Hour, r.sweep)
 	r.sweeper.Stop()
 	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
@@ -65,7 +71,7 @@ func startRound(f *front) (*round, error) {
 	}
 	go func() {
 		err := evio.Serve(events, addresses...)
-		r.spare.release()
+		r.spare.release(0)
 		r.bell.close()
 		r.sweeper.Stop()
 		select {
@@ -123,7 +129,7 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 		return nil, o, r.onBell(c)
 	}
 	s.accepted.Add(1)
-	if s.sockets.Load() >= s.limits.hard {
+	if s.sockets.Load() >= s.limits.hard || connFd(c) >= s.limits.lastFile {
 		s.refused.Add(1)
 		return nil, o, evio.Close
 	}
@@ -140,7 +146,8 @@ func (r *round) onBell(c evio.Conn) evio.Action {
 	if !r.bell.is(c) {
 		return evio.Close // a stranger that has found our abstract socket
 	}
-	r.spare.reserve(decoys + 2*len(r.front.server.options.Listeners) + 7) // what a round opens
+	// What cannot be had now may be had when the next round begins.
+	_ = r.spare.reserve(decoys + roundFiles(len(r.front.server.options.Listeners)))
 	select {
 	case r.heard <- nil:
 	default:
@@ -203,7 +210,7 @@ func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Act
 func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
 	defer r.rescue(&action, evio.None)
 	if r.bell.lost(c) {
-		r.spare.release() // the loop ends
+		r.spare.release(0) // the loop ends
 	}
 	if a, ok := c.Context().(*arrival); ok { // else it was refused, or never opened
 		r.leave(a)

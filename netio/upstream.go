@@ -37,6 +37,10 @@ func (s *splicer) dial(p *pool, c *client) (*upstream, syscall.Errno) {
 	if errno != 0 {
 		return nil, errno
 	}
+	if fd >= s.server.limits.lastFile {
+		sysClose(fd)
+		return nil, unix.EMFILE
+	}
 	if b.family != unix.AF_UNIX {
 		sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
