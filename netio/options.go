@@ -79,12 +79,13 @@ func orDefault(d *time.Duration, v time.Duration) {
 }
 
 // limits are the caps. Above clients, or above soft sockets (ours to backends included), a new client's requests are
-// answered 503. Above hard sockets a new client is closed at once, and no connection to a backend is opened: evio gives
-// up on EMFILE, so hard stays below RLIMIT_NOFILE. What else is open is nobody's count, but the numbers tell: it is the
-// lowest free one that is given, so one from lastFile on means that nearly all are taken, by whomever.
+// answered 503. Above hard sockets a new client is closed at once: evio gives up on EMFILE. Up to all sockets, which are
+// fewer than RLIMIT_NOFILE, connections to backends are opened, so that a flood of clients leaves some for those who were
+// there before. What else is open is nobody's count, but the numbers tell: it is the lowest free one that is given, so one
+// from lastFile on means that nearly all are taken, by whomever.
 type limits struct {
-	clients, soft, hard int64
-	lastFile            int
+	clients, soft, hard, all int64
+	lastFile                 int
 }
 
 func (o *Options) limits() limits {
@@ -93,8 +94,9 @@ func (o *Options) limits() limits {
 		r.Cur = 1 << tableBits
 	}
 	files := int64(r.Cur)
-	hard := max(files-min(reservedFiles, files/4), 16)
-	l := limits{clients: hard, soft: hard - hard/8, hard: hard, lastFile: int(files - min(lastFiles, files/8))}
+	all := max(files-min(reservedFiles, files/4), 16)
+	hard := all - all/8
+	l := limits{clients: hard, soft: hard - hard/8, hard: hard, all: all, lastFile: int(files - min(lastFiles, files/8))}
 	if o.MaxConnections > 0 {
 		l.clients = int64(o.MaxConnections)
 	}

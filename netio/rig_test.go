@@ -29,8 +29,18 @@ func newRig(t *testing.T, address string, change ...func(*Options)) *rig {
 	return newCappedRig(t, address, 0, change...)
 }
 
-// newCappedRig does so with a hard cap on sockets; 0: the usual one.
+// newCappedRig does so with one hard cap on all sockets; 0: the usual ones.
 func newCappedRig(t *testing.T, address string, hard int64, change ...func(*Options)) *rig {
+	t.Helper()
+	return newLimitedRig(t, address, func(l *limits) {
+		if hard > 0 {
+			l.soft, l.hard, l.all = hard, hard, hard
+		}
+	}, change...)
+}
+
+// newLimitedRig does so with caps of its own.
+func newLimitedRig(t *testing.T, address string, limit func(*limits), change ...func(*Options)) *rig {
 	t.Helper()
 	l, err := Listen("127.0.0.1:0")
 	if err != nil {
@@ -45,9 +55,7 @@ func newCappedRig(t *testing.T, address string, hard int64, change ...func(*Opti
 		f(&o)
 	}
 	caps := o.limits()
-	if hard > 0 {
-		caps.soft, caps.hard = hard, hard
-	}
+	limit(&caps)
 	s, err := serve(o.withDefaults(), caps)
 	if err != nil {
 		t.Fatal(err)

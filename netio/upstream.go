@@ -30,7 +30,7 @@ type upstream struct {
 // dial opens a connection for c. The connect may still be in progress when it returns.
 func (s *splicer) dial(p *pool, c *client) (*upstream, syscall.Errno) {
 	b := p.backend
-	if s.server.sockets.Load() >= s.server.limits.hard {
+	if s.server.sockets.Load() >= s.server.limits.all {
 		return nil, unix.EMFILE
 	}
 	fd, errno := sysSocket(b.family)
