@@ -73,11 +73,19 @@ func (e *engine) ask(host, target string) seen {
 
 func (w *world) seen(r reply) seen {
 	w.Helper()
-	var s seen
-	if err := json.Unmarshal([]byte(r.body), &s); r.status != http.StatusOK || err != nil {
-		w.Fatalf("got %v (%v); want 200 from the service", r, err)
+	s, err := r.seen()
+	if err != nil {
+		w.Fatal(err)
 	}
 	return s
+}
+
+// seen is what the helper service received, as it tells in its answer.
+func (r reply) seen() (s seen, err error) {
+	if err = json.Unmarshal([]byte(r.body), &s); r.status != http.StatusOK || err != nil {
+		err = fmt.Errorf("got %v (%v); want 200 from the service", r, err)
+	}
+	return s, err
 }
 
 // later makes a request in the background; the result comes once.

@@ -12,7 +12,7 @@ var promises = map[string][]func(*testing.T){
 	"One start, however many requests come at once; they are held and answered by it (1024 of them, further ones are told to come again).": {
 		TestFiftyFirstRequestsMakeOneStart, TestMoreThanCanBeHeld},
 	"A service is never stopped while a request, a WebSocket or a stream of events uses it. The idle time counts from the end of the last request.": {
-		TestStreamOfRequestsKeepsTheServiceUp, TestLongConnectionKeepsTheServiceUp, TestIdleStop, TestRequestsRacingWithIdleStops},
+		TestStreamOfRequestsKeepsTheServiceUp, TestLongConnectionKeepsTheServiceUp, TestIdleStop, TestSoakRequestsRacingWithIdleStops},
 	"A request that arrives while its service is being stopped is held, and served by the next run.": {
 		TestRequestWhileStoppingIsServedByTheNextRun, TestStopLetsRequestsEnd},
 	"A start that fails answers everyone who waits, at once when the process exits; `dynapm status` and the log say why, with the last lines the service printed. Clients learn nothing of what is inside.": {

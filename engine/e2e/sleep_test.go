@@ -1,9 +1,7 @@
 package e2e
 
 import (
-	"fmt"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 )
@@ -51,39 +49,5 @@ services:
 	}
 	if d := time.Duration(*e.inspect("goes").IdleTimeout) * time.Millisecond; d != 300*time.Millisecond {
 		t.Errorf("idleTimeout %v; want 300ms", d)
-	}
-}
-
-// TestRequestsRacingWithIdleStops: whoever comes at the very moment at which a service is put to sleep is served, by
-// the run that is or by the next.
-func TestRequestsRacingWithIdleStops(t *testing.T) {
-	t.Parallel()
-	e := newWorld(t).start(`
-services:
-  naps:  {run: {{svc "naps"}},  base: "http://127.0.0.1:{{port "naps"}}",  idleTimeout: 20ms}
-  clock: {run: {{svc "clock"}}, base: "http://127.0.0.1:{{port "clock"}}", idleTimeout: never}
-`)
-	var clients sync.WaitGroup
-	for client := range 3 {
-		clients.Go(func() {
-			for n := range 20 {
-				if r, err := e.try("GET", "naps", "/", nil); err != nil || r.status != http.StatusOK {
-					t.Errorf("client %d, request %d: %v (%v)", client, n, r, err)
-				}
-				// The other service keeps the time between two requests: from 16 to 24 ms.
-				if r, err := e.try("GET", "clock", fmt.Sprintf("%s?ms=%d", atSlow, 16+(7*client+3*n)%9), nil); err != nil || r.status != http.StatusOK {
-					t.Errorf("clock: %v (%v)", r, err)
-				}
-			}
-		})
-	}
-	clients.Wait()
-	for n, term := range e.events("naps", "term") {
-		if term.Active != 0 {
-			t.Errorf("stop %d came with %d requests in flight", n+1, term.Active)
-		}
-	}
-	if naps := e.starts("naps"); naps < 2 {
-		t.Errorf("%d starts: no stop has raced with a request", naps)
 	}
 }
