@@ -7,7 +7,7 @@ import "sync/atomic"
 type Counters struct {
 	Accepted    int64 // client connections
 	Connections int64 // client connections now
-	Refused     int64 // closed at once: the hard cap on sockets
+	Refused     int64 // closed at once: the hard cap on sockets, or few descriptors left
 	Overloaded  int64 // requests answered 503: the soft cap on clients
 
 	Requests int64 // heads that were whole and valid
