@@ -1,0 +1,54 @@
+// Command bench measures what the gateway costs beside other proxies, on the machine it is run on:
+//
+//	make bench-proxy                                     everything, seven rounds
+//	go run ./bench -scenario small -rounds 3             one scenario, quicker
+//	go run ./bench -only dynapm,nginx-1,direct           some contenders
+//	go run ./bench -engine OTHER/bin/dynapm              an engine built elsewhere
+//
+// # Who takes part
+//
+// The engine, built from the tree, with its defaults: header rules, leases, timers, caps and counters, for a service that
+// is awake. nginx with one worker and with two, and HAProxy with one thread and with two, as Debian packages them; one
+// that is not installed ends the run, or is named in its report (-incomplete). A proxy made of net/http and one made of
+// fasthttp, to show what is usual in Go. And no proxy at all, to show what a proxy adds.
+//
+// All of them stand before one backend (backend.go), a process of its own that does as little as it can, and are asked by
+// one generator (load.go), which is a single thread. What they forward is compared before anything is measured: they add
+// the same X-Forwarded-* fields, keep Host, and speak HTTP/1.1 over connections that they keep (conf.go).
+//
+// # What is measured
+//
+//	small     a fixed number of small GETs over 1, 50 and 200 keep-alive connections: CPU, latency, requests per second
+//	newconn   a connection for each request, asked for in the two ways in which clients do: CPU
+//	large     bodies of 100 MB, to the client and from it, HAProxy with its splicing on: CPU per gigabyte
+//	idle      10,000 keep-alive connections that have had one request: growth of resident memory
+//	events    10,000 streams of server-sent events, one a second (4,000 where the files may not be opened): memory, lateness
+//	quiet     a minute in which nothing is asked: CPU
+//
+// # Why it is fair
+//
+// Speed on a shared machine is a matter of the moment. So the number of requests is fixed and not the time; what counts is
+// the CPU that the processes of a contender take for it, all of them (workers, threads, the keeper), from their CPU clocks,
+// which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in an order that
+// is rotated from one to the next. A ratio is taken within each round, against the best of all variants of nginx and
+// HAProxy by its median, and the median of the ratios is what counts; least and most are shown beside it.
+//
+// Every reply is checked: its status, its length, its body. What is wrong is counted by kind and shown under the table; it
+// never makes a contender look faster, since the requests that failed are part of the fixed number.
+//
+// What is not fair, and cannot be: the generator and the backend share the machine's cores with the contender, so requests
+// per second and latency say how all of them together do on this machine. Memory is what the processes have; the kernel's
+// part of a socket is not in it, and is alike for all.
+//
+// # The files
+//
+//	main.go, machine.go            the command line, what the run was made on
+//	contenders.go, conf.go         who takes part, and how each is configured
+//	peers.go                       the proxies made of Go packages; they and the backend are this program under another name
+//	process.go, procfs.go          starting and ending processes; their CPU and memory
+//	backend.go, streams.go         the backend
+//	epoll.go, bytes.go             what both ends need of the kernel and of HTTP
+//	load.go, request.go            the closed loop of clients
+//	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
+//	stats.go, result.go, report.go from samples to ratios, verdicts and tables
+package main

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Exit statuses, as dynapm's.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	if os.Getenv(roleSwitch) != "" {
+		fmt.Fprintln(os.Stderr, playRole(os.Args[1:]))
+		os.Exit(exitFailed)
+	}
+	os.Exit(run(os.Args[1:]))
+}
+
+// command is the command line.
+type command struct {
+	options
+	scenario   string
+	only       string
+	engine     string
+	incomplete bool
+	enforce    bool
+	json       string
+}
+
+func parseCommand(args []string) (command, error) {
+	c := command{options: options{progress: os.Stderr}}
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&c.scenario, "scenario", "all", "what to measure: all, or some of "+scenarioNames())
+	flags.IntVar(&c.rounds, "rounds", 7, "how often each measurement is made")
+	flags.Float64Var(&c.scale, "scale", 1, "a factor for the numbers of requests, connections and bytes; below 1 is quicker and says less")
+	flags.StringVar(&c.only, "only", "", "measure only these contenders, such as dynapm,nginx-1")
+	flags.StringVar(&c.engine, "engine", "", "the dynapm `PROGRAM` to measure (default: built from the tree)")
+	flags.BoolVar(&c.incomplete, "incomplete", false, "go on without contenders that are not installed")
+	flags.BoolVar(&c.enforce, "enforce", false, "exit with 1 if something that must be met is not")
+	flags.StringVar(&c.json, "json", "", "write all samples to this `FILE`")
+	if err := flags.Parse(args); err != nil {
+		return c, err
+	}
+	if flags.NArg() > 0 {
+		return c, fmt.Errorf("what is %q?", flags.Arg(0))
+	}
+	if c.rounds < 1 || c.scale <= 0 {
+		return c, errors.New("-rounds and -scale must be above 0")
+	}
+	return c, nil
+}
+
+func run(args []string) int {
+	c, err := parseCommand(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitDone
+	}
+	chosen, err := chooseScenarios(c.scenario, err)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return exitUsage
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	report, err := c.measure(ctx, chosen)
+	if len(report.Scenarios) > 0 {
+		printReport(os.Stdout, &report)
+	}
+	if c.json != "" && err == nil {
+		err = writeJSON(c.json, &report)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return exitFailed
+	}
+	if c.enforce && !report.met() {
+		return exitFailed
+	}
+	return exitDone
+}
+
+func chooseScenarios(names string, err error) ([]scenario, error) {
+	if err != nil || names == "all" {
+		return scenarios(), err
+	}
+	var chosen []scenario
+	for name := range strings.SplitSeq(names, ",") {
+		at := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("there is no scenario %q: there are %s", name, scenarioNames())
+		}
+		chosen = append(chosen, scenarios()[at])
+	}
+	return chosen, nil
+}
+
+// measure runs the scenarios. The report has what was measured, also if that is not all.
+func (c command) measure(ctx context.Context, chosen []scenario) (Report, error) {
+	report := Report{Schema: 1, Date: time.Now(), Command: os.Args, Machine: thisMachine()}
+	contenders, left, err := choose(c.only, c.incomplete)
+	if err != nil {
+		return report, err
+	}
+	report.LeftOut, report.Incomplete = left, len(left) > 0
+	s, err := openSite(ctx, c.engine)
+	if err != nil {
+		return report, err
+	}
+	defer s.close()
+	report.Versions = versions(contenders, s.engine)
+	for _, sc := range chosen {
+		result, err := sc.run(ctx, s, contenders, c.options)
+		report.Scenarios = append(report.Scenarios, *result)
+		if err != nil {
+			report.Incomplete = true
+			return report, err
+		}
+	}
+	return report, nil
+}
+
+func writeJSON(path string, report *Report) error {
+	data, err := json.MarshalIndent(report, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o644)
+}

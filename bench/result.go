@@ -1,0 +1,199 @@
+package main
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Report is all that a run found out. It can be encoded as it is.
+type Report struct {
+	Schema     int               `json:"schema"`
+	Date       time.Time         `json:"date"`
+	Command    []string          `json:"command"`
+	Machine    Machine           `json:"machine"`
+	Versions   map[string]string `json:"versions"`
+	LeftOut    []string          `json:"leftOut,omitempty"` // contenders that were not measured, and why
+	Incomplete bool              `json:"incomplete"`        // a peer is left out, or the run was broken off
+	Scenarios  []Scenario        `json:"scenarios"`
+}
+
+// Machine is what the run was made on.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+}
+
+// Scenario is one thing that was done to all contenders, in one or more cases, and what has been shown by it.
+type Scenario struct {
+	Name     string    `json:"name"`
+	Title    string    `json:"title"`
+	Cases    []Case    `json:"cases"`
+	Verdicts []Verdict `json:"verdicts"`
+	Notes    []string  `json:"notes,omitempty"`
+}
+
+// Case is one setting, such as 50 connections.
+type Case struct {
+	Name   string   `json:"name"`
+	Series []Series `json:"series"`
+}
+
+// Series are the samples of one contender, one a round.
+type Series struct {
+	Contender string   `json:"contender"`
+	Kind      string   `json:"kind"`
+	Samples   []Sample `json:"samples"`
+}
+
+// Sample is one measurement. What a scenario does not measure is zero.
+type Sample struct {
+	Work      float64        `json:"work"` // what the cost is divided by: requests, gigabytes, connections, seconds
+	CPU       time.Duration  `json:"cpu"`  // of the contender's processes
+	Elapsed   time.Duration  `json:"elapsed"`
+	P50       time.Duration  `json:"p50"` // latency of a request, or lateness of an event
+	P99       time.Duration  `json:"p99"`
+	Worst     time.Duration  `json:"worst"`
+	Memory    float64        `json:"memory"`    // growth of resident memory, in bytes
+	Generator time.Duration  `json:"generator"` // CPU of the load generator
+	Errors    map[string]int `json:"errors,omitempty"`
+}
+
+// metric is a figure that is made of a sample.
+type metric struct {
+	title string
+	of    func(Sample) float64
+	scale string // a format for fmt
+}
+
+func cpuPerWork(s Sample) float64    { return float64(s.CPU.Nanoseconds()) / 1e3 / s.Work } // us
+func cpuMsPerWork(s Sample) float64  { return cpuPerWork(s) / 1e3 }
+func workPerSecond(s Sample) float64 { return s.Work / s.Elapsed.Seconds() }
+func p50(s Sample) float64           { return micros(s.P50) }
+func p99(s Sample) float64           { return micros(s.P99) }
+func p50Ms(s Sample) float64         { return micros(s.P50) / 1e3 }
+func p99Ms(s Sample) float64         { return micros(s.P99) / 1e3 }
+func worstMs(s Sample) float64       { return micros(s.Worst) / 1e3 }
+func memoryPerWork(s Sample) float64 { return s.Memory / 1024 / s.Work } // KiB
+func coreShare(s Sample) float64     { return 100 * s.CPU.Seconds() / s.Elapsed.Seconds() }
+func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+
+func (s Series) values(of func(Sample) float64) []float64 {
+	out := make([]float64, len(s.Samples))
+	for i, sample := range s.Samples {
+		out[i] = of(sample)
+	}
+	return out
+}
+
+func (s Series) middle(of func(Sample) float64) float64 { return spreadOf(s.values(of)).Median }
+
+func (s Series) errors() map[string]int {
+	sum := map[string]int{}
+	for _, sample := range s.Samples {
+		for kind, n := range sample.Errors {
+			sum[kind] += n
+		}
+	}
+	return sum
+}
+
+// add keeps a sample with its contender's others.
+func (c *Case) add(r running, sample Sample) {
+	at := slices.IndexFunc(c.Series, func(s Series) bool { return s.Contender == r.contender.name })
+	if at < 0 {
+		at = len(c.Series)
+		c.Series = append(c.Series, Series{Contender: r.contender.name, Kind: r.kind})
+	}
+	c.Series[at].Samples = append(c.Series[at].Samples, sample)
+}
+
+// arrange puts the series into the order of the contenders, whichever came first in the first round.
+func (c *Case) arrange(order []running) {
+	place := map[string]int{}
+	for i, r := range order {
+		place[r.contender.name] = i
+	}
+	slices.SortFunc(c.Series, func(a, b Series) int { return place[a.Contender] - place[b.Contender] })
+}
+
+// find gives the series of the first kind named, of several the one with the least (or most, if more is better) middle
+// value.
+func (c Case) find(of func(Sample) float64, more bool, kinds ...string) (best Series, ok bool) {
+	for _, s := range c.Series {
+		if !slices.Contains(kinds, s.Kind) || len(s.Samples) == 0 {
+			continue
+		}
+		if !ok || (s.middle(of) < best.middle(of)) != more {
+			best, ok = s, true
+		}
+	}
+	return best, ok
+}
+
+// Verdict is a figure of ours beside what it must be and what we want it to be.
+type Verdict struct {
+	What    string  `json:"what"`
+	Against string  `json:"against,omitempty"` // the contender that it is a ratio to
+	Unit    string  `json:"unit,omitempty"`    // "": a ratio
+	Ours    spread  `json:"ours"`              // over the rounds
+	Must    float64 `json:"must"`
+	Goal    float64 `json:"goal,omitempty"` // 0: none beyond must
+	AtLeast bool    `json:"atLeast,omitempty"`
+	Met     bool    `json:"met"`
+	GoalMet bool    `json:"goalMet"`
+}
+
+// judge compares the median with what is wanted.
+func (v Verdict) judge() Verdict {
+	holds := func(bound float64) bool {
+		if v.AtLeast {
+			return v.Ours.Median >= bound
+		}
+		return v.Ours.Median <= bound
+	}
+	sound := !math.IsNaN(v.Ours.Median) && !math.IsInf(v.Ours.Median, 0)
+	v.Met = sound && holds(v.Must)
+	v.GoalMet = v.Met && (v.Goal == 0 || holds(v.Goal))
+	return v
+}
+
+// against makes the verdict on a ratio to the best peer in a case. There is none if ours or all peers are left out.
+func (c Case) against(v Verdict, of func(Sample) float64, kinds ...string) (Verdict, []float64, bool) {
+	ours, ok := c.find(of, v.AtLeast, kindOurs)
+	peer, ok2 := c.find(of, v.AtLeast, kinds...)
+	if !ok || !ok2 {
+		return v, nil, false
+	}
+	each := ratios(ours.values(of), peer.values(of))
+	v.Ours, v.Against = spreadOf(each), peer.Contender
+	return v.judge(), each, true
+}
+
+// absolute makes the verdict on a figure that stands for itself.
+func (c Case) absolute(v Verdict, of func(Sample) float64) (Verdict, bool) {
+	ours, ok := c.find(of, v.AtLeast, kindOurs)
+	if !ok {
+		return v, false
+	}
+	v.Ours = spreadOf(ours.values(of))
+	return v.judge(), true
+}
+
+// met reports whether everything was measured and is as it must be.
+func (r *Report) met() bool {
+	for _, s := range r.Scenarios {
+		if slices.ContainsFunc(s.Verdicts, func(v Verdict) bool { return !v.Met }) {
+			return false
+		}
+	}
+	return !r.Incomplete
+}
+
+// errorKinds lists the errors of a series, most frequent first.
+func errorKinds(errors map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(errors), func(a, b string) int { return errors[b] - errors[a] })
+}

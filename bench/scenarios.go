@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"time"
+)
+
+// options are what the command line says about how to measure.
+type options struct {
+	rounds   int
+	scale    float64 // of the fixed numbers
+	progress io.Writer
+}
+
+// count scales a fixed number of requests.
+func (o options) count(n int) int { return max(1, int(math.Round(float64(n)*o.scale))) }
+
+// scenario is something that is done to all contenders.
+type scenario struct {
+	name    string
+	title   string
+	terms   terms
+	columns []metric
+	takes   func(contender) bool
+	measure func(ctx context.Context, b *bench) error
+	judge   func(s *Scenario)
+}
+
+// scenarios are all there are, in the order in which they are run.
+func scenarios() []scenario {
+	return []scenario{smallScenario, freshScenario}
+}
+
+// bench is one scenario being measured.
+type bench struct {
+	options
+	scenario
+	site   *site
+	up     []running
+	result *Scenario
+}
+
+// run measures a scenario. What was measured before it was broken off is in the result all the same.
+func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o options) (*Scenario, error) {
+	b := &bench{options: o, scenario: sc, site: s, result: &Scenario{Name: sc.name, Title: sc.title}}
+	var taken []contender
+	for _, c := range chosen {
+		if sc.takes == nil || sc.takes(c) {
+			taken = append(taken, c)
+		}
+	}
+	b.say("starting %d contenders", len(taken))
+	var err error
+	if b.up, err = s.start(ctx, taken, sc.terms); err != nil {
+		return b.result, err
+	}
+	defer endAll(b.up)
+	err = sc.measure(ctx, b)
+	for i := range b.result.Cases {
+		b.result.Cases[i].arrange(b.up)
+	}
+	sc.judge(b.result)
+	return b.result, err
+}
+
+// say tells what is going on, on a line that the next one replaces on a terminal.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(b.progress, "%s: %s\n", b.name, fmt.Sprintf(format, args...))
+}
+
+// eachRound has every contender measured once in each case of each round, in an order that is rotated from one to the
+// next.
+func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at int, r running) (Sample, error)) error {
+	for _, name := range cases {
+		b.result.Cases = append(b.result.Cases, Case{Name: name})
+	}
+	for round := range b.rounds {
+		for at, name := range cases {
+			b.say("round %d of %d, %s", round+1, b.rounds, name)
+			for _, r := range rotate(b.up, round+at) {
+				if ctx.Err() != nil {
+					return errInterrupted
+				}
+				sample, err := measure(at, r)
+				if err != nil {
+					return fmt.Errorf("%s, %s: %w", r.contender.name, name, err)
+				}
+				if sample.Work > 0 {
+					b.result.Cases[at].add(r, sample)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// closedLoop measures a fixed number of requests after some that warm everything up.
+func closedLoop(ctx context.Context, r running, ask request, clients, requests int, fresh bool) (Sample, error) {
+	l, err := openLoad(r.address, ask, clients, fresh)
+	if err != nil {
+		return Sample{}, err
+	}
+	defer l.close()
+	warmth, err := l.run(ctx, max(clients, requests/20))
+	if err != nil {
+		return Sample{}, err
+	}
+	before, err := r.use()
+	if err != nil {
+		return Sample{}, err
+	}
+	o, err := l.run(ctx, requests)
+	if err != nil {
+		return Sample{}, err
+	}
+	after, err := r.use()
+	if err != nil {
+		return Sample{}, err
+	}
+	for kind, n := range warmth.Errors {
+		o.fail(kind, n)
+	}
+	return o.sample(float64(requests), after-before), nil
+}
+
+// sample makes a sample of what came of some requests.
+func (o *outcome) sample(work float64, cpu time.Duration) Sample {
+	sorted := sortedTimes(o.Latencies)
+	return Sample{
+		Work: work, CPU: cpu, Elapsed: o.Elapsed, Generator: o.Generator, Errors: o.Errors,
+		P50: quantile(sorted, 0.5), P99: quantile(sorted, 0.99), Worst: quantile(sorted, 1),
+	}
+}
+
+func scenarioNames() string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return strings.Join(names, ", ")
+}

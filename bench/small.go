@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// smallScenario: small keep-alive GETs at three numbers of connections.
+var smallScenario = scenario{
+	name:  "small",
+	title: "small keep-alive GETs",
+	columns: []metric{
+		{"CPU us/request", cpuPerWork, "%.1f"}, {"requests/s", workPerSecond, "%.0f"}, {"p50 us", p50, "%.0f"}, {"p99 us", p99, "%.0f"},
+	},
+	measure: measureSmall,
+	judge:   judgeSmall,
+}
+
+// smallCases: the numbers of requests are such that the engine works for about a second. The CPU clock has nanoseconds,
+// so that is enough.
+var smallCases = []struct {
+	clients, requests int
+	must, goal        float64
+}{
+	{1, 20000, 0.95, 0.85},
+	{50, 50000, 0.90, 0.80},
+	{200, 50000, 0.88, 0.75},
+}
+
+const smallGeomean = 0.88
+
+func measureSmall(ctx context.Context, b *bench) error {
+	var names []string
+	for _, c := range smallCases {
+		names = append(names, connections(c.clients))
+	}
+	return b.eachRound(ctx, names, func(at int, r running) (Sample, error) {
+		c := smallCases[at]
+		if r.kind == kindDirect && c.clients > 1 {
+			return Sample{}, nil // it is there for the latency it does not add
+		}
+		return closedLoop(ctx, r, smallRequest, c.clients, b.count(c.requests), false)
+	})
+}
+
+func connections(n int) string {
+	if n == 1 {
+		return "1 connection"
+	}
+	return fmt.Sprintf("%d connections", n)
+}
+
+func judgeSmall(s *Scenario) {
+	var each [][]float64
+	for i, c := range smallCases {
+		v, rounds, ok := s.Cases[i].against(Verdict{What: "CPU per request, " + s.Cases[i].Name, Must: c.must, Goal: c.goal},
+			cpuPerWork, kindNginx, kindHAProxy)
+		if ok {
+			s.Verdicts = append(s.Verdicts, v)
+			each = append(each, rounds)
+		}
+	}
+	if len(each) == len(smallCases) {
+		v := Verdict{What: "CPU per request, geometric mean", Ours: spreadOf(geomeans(each)), Must: smallGeomean}
+		s.Verdicts = append(s.Verdicts, v.judge())
+	}
+	if v, ok := addedLatency(s.Cases[0]); ok {
+		s.Verdicts = append(s.Verdicts, v)
+	}
+	for _, c := range s.Cases[1:] {
+		if v, _, ok := c.against(Verdict{What: "requests per second, " + c.Name, Must: 1, AtLeast: true}, workPerSecond, kindNginx, kindHAProxy); ok {
+			s.Verdicts = append(s.Verdicts, v)
+		}
+	}
+}
+
+// addedLatency is what a proxy adds to the p50 of the way without it, ours to nginx's.
+func addedLatency(c Case) (Verdict, bool) {
+	v := Verdict{What: "added p50 latency, " + c.Name, Must: 1}
+	direct, ok := c.find(p50, false, kindDirect)
+	ours, ok2 := c.find(p50, false, kindOurs)
+	nginx, ok3 := c.find(p50, false, kindNginx)
+	if !ok || !ok2 || !ok3 {
+		return v, false
+	}
+	added := func(s Series) []float64 {
+		values, base := s.values(p50), direct.values(p50)
+		out := make([]float64, min(len(values), len(base)))
+		for i := range out {
+			out[i] = values[i] - base[i]
+		}
+		return out
+	}
+	v.Against = nginx.Contender
+	v.Ours = spreadOf(ratios(added(ours), added(nginx)))
+	return v.judge(), true
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// spread is the middle of some values, and how far they lie apart.
+type spread struct {
+	Median float64 `json:"median"`
+	Min    float64 `json:"min"`
+	Max    float64 `json:"max"`
+}
+
+func spreadOf(values []float64) spread {
+	if len(values) == 0 {
+		return spread{}
+	}
+	return spread{median(values), slices.Min(values), slices.Max(values)}
+}
+
+// median of at least one value.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 1 {
+		return sorted[middle]
+	}
+	return (sorted[middle-1] + sorted[middle]) / 2
+}
+
+// ratios divides the values of two series round by round: what was slow for one in a round was slow for both.
+func ratios(ours, theirs []float64) []float64 {
+	n := min(len(ours), len(theirs))
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = ours[i] / theirs[i]
+	}
+	return out
+}
+
+// geomeans gives the geometric mean of each round over several series.
+func geomeans(series [][]float64) []float64 {
+	if len(series) == 0 {
+		return nil
+	}
+	rounds := len(series[0])
+	for _, s := range series {
+		rounds = min(rounds, len(s))
+	}
+	out := make([]float64, rounds)
+	for i := range out {
+		sum := 0.0
+		for _, s := range series {
+			sum += math.Log(s[i])
+		}
+		out[i] = math.Exp(sum / float64(len(series)))
+	}
+	return out
+}
+
+// quantile of sorted values, by nearest rank; 0 if there are none.
+func quantile(sorted []time.Duration, q float64) time.Duration {
+	if len(sorted) == 0 {
+		return 0
+	}
+	rank := int(math.Ceil(q*float64(len(sorted)))) - 1
+	return sorted[min(max(rank, 0), len(sorted)-1)]
+}
+
+// rotate turns a list, so that each stands at each place once in as many rounds.
+func rotate[T any](list []T, by int) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	by %= len(list)
+	return append(slices.Clone(list[by:]), list[:by]...)
+}
+
+func sortedTimes(times []time.Duration) []time.Duration { return slices.Sorted(slices.Values(times)) }
