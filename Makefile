@@ -10,10 +10,10 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test soak check fmt vet lint tidy fuzz clean
+.PHONY: help build run test soak check fmt vet lint tidy fuzz bench-proxy clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/dynapm
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./engine/cmd/dynapm
@@ -47,6 +47,9 @@ fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
 	@grep -roh '^func Fuzz[A-Za-z]*' --include=*_test.go ./netio ./engine/config ./persist | cut -d' ' -f2 | while read -r target; do \
 	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine persist)"); \
 	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
+
+bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)
+	@$(GO) run ./bench -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)
 
 clean: ## remove what make built
 	@rm -rf bin
