@@ -43,6 +43,7 @@ type served struct {
 	body     int64  // bytes of the pattern that the peer still owes
 	received int64
 	broken   bool // the pattern was not what came
+	closed   bool
 }
 
 // runBackend is the role of the backend process: it serves until it is killed.
@@ -75,6 +76,7 @@ func (b *backend) serve() error {
 			if fd == b.listener {
 				b.accept()
 			} else if c := b.conns[fd]; c != nil && !b.step(c) {
+				c.closed = true
 				delete(b.conns, fd)
 				unix.Close(fd)
 			}
@@ -172,7 +174,7 @@ func (b *backend) answer(c *served, head []byte) bool {
 	case "/events":
 		c.out = append(c.out, backendHead+"Content-Type: text/event-stream\r\nCache-Control: no-cache\r\n"+
 			"X-Accel-Buffering: no\r\nTransfer-Encoding: chunked\r\n\r\n"...)
-		b.streams.add(c.fd)
+		b.streams.add(c)
 	default:
 		return false
 	}

@@ -11,6 +11,7 @@ type terms struct {
 	files  int  // that a process may have open
 	splice bool // large bodies: HAProxy splices
 	stream bool // bodies and events: fasthttp does not collect them
+	prompt bool // events: HAProxy does not wait for more to send along with them
 }
 
 // engineConf has one service as users have it, which is awake: a request takes a lease of its run's gate. The service is
@@ -81,9 +82,13 @@ http {
 // haproxyConf lets any client's request use any connection to the backend, which for one trusted backend is the most
 // HAProxy can do for speed.
 func haproxyConf(threads int, t terms, listen, backend netip.AddrPort) string {
-	splice := ""
+	more, connections := "", t.files/2-500
+	if t.prompt {
+		more = "    option http-no-delay\n"
+	}
 	if t.splice {
-		splice = "    option splice-request\n    option splice-response\n"
+		connections = 1000 // each may need a pipe as well
+		more += "    option splice-request\n    option splice-response\n"
 	}
 	return fmt.Sprintf(`global
     nbthread %d
@@ -104,5 +109,5 @@ defaults
     default_backend backend
 backend backend
     server backend %s pool-max-conn 512
-`, threads, t.files/2-500, splice, listen, backend)
+`, threads, connections, more, listen, backend)
 }

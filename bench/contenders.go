@@ -196,7 +196,7 @@ func (s *site) startOne(ctx context.Context, c contender, t terms) (*process, er
 
 func endAll(up []running) {
 	for _, r := range up {
-		if r.kind != kindDirect {
+		if r.process != nil && r.kind != kindDirect {
 			r.end()
 		}
 	}

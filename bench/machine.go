@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,10 @@ func thisMachine() Machine {
 				break
 			}
 		}
+	}
+	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
+		first, _, _ := strings.Cut(string(data), " ")
+		m.Load, _ = strconv.ParseFloat(first, 64)
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {

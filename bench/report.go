@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
 )
@@ -11,10 +12,14 @@ import (
 func printReport(w io.Writer, r *Report) {
 	fmt.Fprintf(w, "\n%s, %d cores, Linux %s, %s; %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go,
 		r.Date.Format("2006-01-02 15:04"))
+	var named []string
 	for _, name := range sortedKeys(r.Versions) {
-		fmt.Fprintf(w, "%s %s; ", name, r.Versions[name])
+		named = append(named, name+" "+r.Versions[name])
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintln(w, strings.Join(named, ", "))
+	if r.Machine.Load > float64(r.Machine.Cores)/2 {
+		fmt.Fprintf(w, "The machine was busy with other work: its load was %.1f before the run. Trust ratios, and those with a wide range little.\n", r.Machine.Load)
+	}
 	for _, why := range r.LeftOut {
 		fmt.Fprintln(w, "left out:", why)
 	}
@@ -59,16 +64,24 @@ func printCase(w io.Writer, c Case, columns []metric) {
 		if s.Kind == kindDirect && each.Max == 0 {
 			cells[1], cells[2] = "", ""
 		} else if hasPeer {
-			cells[3] = fmt.Sprintf("%.2f", spreadOf(ratios(s.values(of), peer.values(of))).Median)
-		}
-		if hasPeer && s.Contender == peer.Contender {
-			cells[3] = "the best peer"
+			cells[3] = toPeer(s, peer, of)
 		}
 		for _, column := range columns[1:] {
 			cells = append(cells, fmt.Sprintf(column.scale, s.middle(column.of)))
 		}
 		row(table, cells)
 	}
+}
+
+// toPeer compares a contender with the best peer; with one that costs nothing at all there is no comparing.
+func toPeer(s, peer Series, of func(Sample) float64) string {
+	if s.Contender == peer.Contender {
+		return "best peer"
+	}
+	if ratio := spreadOf(ratios(s.values(of), peer.values(of))).Median; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
+		return fmt.Sprintf("%.2f", ratio)
+	}
+	return ""
 }
 
 // row writes cells, the first one to the left.
@@ -102,9 +115,17 @@ func printVerdicts(w io.Writer, verdicts []Verdict) {
 		if v.Goal != 0 {
 			goal, goalMet = fmt.Sprintf("%s %g", sign, v.Goal), metWord(v.GoalMet)
 		}
-		fmt.Fprintf(table, "  %s\t%.3f%s\t%.3f..%.3f\t%s %g\t%s\t%s\t%s\t%s\n", v.What, v.Ours.Median, v.Unit, v.Ours.Min, v.Ours.Max,
+		fmt.Fprintf(table, "  %s\t%s%s\t%s..%s\t%s %g\t%s\t%s\t%s\t%s\n", v.What, figure(v.Ours.Median), v.Unit, figure(v.Ours.Min), figure(v.Ours.Max),
 			sign, v.Must, metWord(v.Met), goal, goalMet, v.Against)
 	}
+}
+
+// figure has as many digits as say something.
+func figure(x float64) string {
+	if math.Abs(x) < 10 {
+		return fmt.Sprintf("%.3f", x)
+	}
+	return fmt.Sprintf("%.1f", x)
 }
 
 func metWord(met bool) string {

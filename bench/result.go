@@ -21,10 +21,11 @@ type Report struct {
 
 // Machine is what the run was made on.
 type Machine struct {
-	CPU    string `json:"cpu"`
-	Cores  int    `json:"cores"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
+	CPU    string  `json:"cpu"`
+	Cores  int     `json:"cores"`
+	Load   float64 `json:"load"` // of the minute before
+	Kernel string  `json:"kernel"`
+	Go     string  `json:"go"`
 }
 
 // Scenario is one thing that was done to all contenders, in one or more cases, and what has been shown by it.

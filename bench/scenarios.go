@@ -24,6 +24,8 @@ type scenario struct {
 	name    string
 	title   string
 	terms   terms
+	rounds  int  // at most; 0: as many as asked for
+	alone   bool // each contender is started anew for each measurement, and none is up beside it
 	columns []metric
 	takes   func(contender) bool
 	measure func(ctx context.Context, b *bench) error
@@ -32,7 +34,7 @@ type scenario struct {
 
 // scenarios are all there are, in the order in which they are run.
 func scenarios() []scenario {
-	return []scenario{smallScenario, freshScenario}
+	return []scenario{smallScenario, freshScenario, largeScenario, idleScenario, eventsScenario, quietScenario}
 }
 
 // bench is one scenario being measured.
@@ -53,13 +55,14 @@ func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o optio
 			taken = append(taken, c)
 		}
 	}
-	b.say("starting %d contenders", len(taken))
-	var err error
-	if b.up, err = s.start(ctx, taken, sc.terms); err != nil {
+	if sc.rounds > 0 {
+		b.options.rounds = min(o.rounds, sc.rounds)
+	}
+	if err := b.bring(ctx, taken); err != nil {
 		return b.result, err
 	}
 	defer endAll(b.up)
-	err = sc.measure(ctx, b)
+	err := sc.measure(ctx, b)
 	for i := range b.result.Cases {
 		b.result.Cases[i].arrange(b.up)
 	}
@@ -67,7 +70,21 @@ func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o optio
 	return b.result, err
 }
 
-// say tells what is going on, on a line that the next one replaces on a terminal.
+// bring starts the contenders, unless each is to be alone.
+func (b *bench) bring(ctx context.Context, taken []contender) error {
+	if b.alone {
+		for _, c := range taken {
+			b.up = append(b.up, running{contender: c})
+		}
+		return nil
+	}
+	b.say("starting %d contenders", len(taken))
+	var err error
+	b.up, err = b.site.start(ctx, taken, b.terms)
+	return err
+}
+
+// say tells what is going on.
 func (b *bench) say(format string, args ...any) {
 	fmt.Fprintf(b.progress, "%s: %s\n", b.name, fmt.Sprintf(format, args...))
 }
@@ -78,14 +95,15 @@ func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at i
 	for _, name := range cases {
 		b.result.Cases = append(b.result.Cases, Case{Name: name})
 	}
-	for round := range b.rounds {
+	rounds := b.options.rounds
+	for round := range rounds {
 		for at, name := range cases {
-			b.say("round %d of %d, %s", round+1, b.rounds, name)
+			b.say("round %d of %d, %s", round+1, rounds, name)
 			for _, r := range rotate(b.up, round+at) {
 				if ctx.Err() != nil {
 					return errInterrupted
 				}
-				sample, err := measure(at, r)
+				sample, err := b.visit(ctx, r, func(r running) (Sample, error) { return measure(at, r) })
 				if err != nil {
 					return fmt.Errorf("%s, %s: %w", r.contender.name, name, err)
 				}
@@ -96,6 +114,19 @@ func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at i
 		}
 	}
 	return nil
+}
+
+// visit measures a contender, which is started for it if it is to be alone.
+func (b *bench) visit(ctx context.Context, r running, measure func(running) (Sample, error)) (Sample, error) {
+	if !b.alone {
+		return measure(r)
+	}
+	up, err := b.site.start(ctx, []contender{r.contender}, b.terms)
+	if err != nil {
+		return Sample{}, err
+	}
+	defer endAll(up)
+	return measure(up[0])
 }
 
 // closedLoop measures a fixed number of requests after some that warm everything up.

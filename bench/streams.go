@@ -22,18 +22,18 @@ const (
 
 // streams are the connections that get events.
 type streams struct {
-	slots [slotsPerSecond][]int
+	slots [slotsPerSecond][]*served
 	added int
 	due   time.Time // of the next slot
 	slot  int
 	event []byte
 }
 
-func (s *streams) add(fd int) {
+func (s *streams) add(c *served) {
 	if s.due.IsZero() {
 		s.due = time.Now().Add(slotLength)
 	}
-	s.slots[s.added%slotsPerSecond] = append(s.slots[s.added%slotsPerSecond], fd)
+	s.slots[s.added%slotsPerSecond] = append(s.slots[s.added%slotsPerSecond], c)
 	s.added++
 }
 
@@ -46,7 +46,7 @@ func (s *streams) send(b *backend, now time.Time) time.Duration {
 		s.event = append(s.event[:0], eventChunk+eventMark...)
 		s.event = strconv.AppendInt(s.event, s.due.UnixNano(), 10)
 		s.event = append(s.event, "\n\n\r\n"...)
-		s.slots[s.slot] = slices.DeleteFunc(s.slots[s.slot], func(fd int) bool { return !s.sendTo(b, fd) })
+		s.slots[s.slot] = slices.DeleteFunc(s.slots[s.slot], func(c *served) bool { return !s.sendTo(b, c) })
 		s.slot = (s.slot + 1) % slotsPerSecond
 		s.due = s.due.Add(slotLength)
 	}
@@ -54,9 +54,8 @@ func (s *streams) send(b *backend, now time.Time) time.Duration {
 }
 
 // sendTo reports whether the stream is still there.
-func (s *streams) sendTo(b *backend, fd int) bool {
-	c := b.conns[fd]
-	if c == nil {
+func (s *streams) sendTo(b *backend, c *served) bool {
+	if c.closed {
 		return false
 	}
 	c.out = append(c.out, s.event...)
