@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -81,144 +79,6 @@ func choose(only string, incomplete bool) (chosen []contender, left []string, er
 	return chosen, left, err
 }
 
-// site is where contenders run: a temporary directory, the engine's program, and the one backend.
-type site struct {
-	dir     string
-	engine  string
-	backend *process
-	files   int // that a process may have open
-}
-
-// openSite builds the engine from the tree, unless a program is given, and starts the backend.
-func openSite(ctx context.Context, engine string) (*site, error) {
-	dir, err := os.MkdirTemp("", "dynapm-bench-")
-	if err != nil {
-		return nil, err
-	}
-	s := &site{dir: dir, engine: engine, files: int(raiseFiles(manyFiles))}
-	if err := s.furnish(ctx); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-func (s *site) furnish(ctx context.Context) error {
-	if s.engine == "" {
-		s.engine = filepath.Join(s.dir, "dynapm")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", s.engine, "dynapm/engine/cmd/dynapm")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("cannot build the engine: %w\n%s", err, out)
-		}
-	}
-	var err error
-	if s.engine, err = filepath.Abs(s.engine); err != nil {
-		return err
-	}
-	address, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	if s.backend, err = s.role("backend", address, address.String()); err != nil {
-		return err
-	}
-	return s.backend.up(ctx)
-}
-
-func (s *site) close() {
-	if s.backend != nil {
-		s.backend.end()
-	}
-	os.RemoveAll(s.dir)
-}
-
-// role starts this program as something else.
-func (s *site) role(role string, address netip.AddrPort, args ...string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp(s.dir, role+"-")
-	if err != nil {
-		return nil, err
-	}
-	return startProcess(role, dir, address, syscall.SIGKILL, []string{roleSwitch + "=" + role}, append([]string{self}, args...)...)
-}
-
-// running is a contender that is up.
-type running struct {
-	contender
-	*process
-}
-
-// start brings contenders up and checks that each does the same work.
-func (s *site) start(ctx context.Context, chosen []contender, t terms) ([]running, error) {
-	var up []running
-	t.files = s.files
-	for _, c := range chosen {
-		p, err := s.startOne(ctx, c, t)
-		if err != nil {
-			endAll(up)
-			return nil, err
-		}
-		up = append(up, running{c, p})
-	}
-	return up, nil
-}
-
-func (s *site) startOne(ctx context.Context, c contender, t terms) (*process, error) {
-	if c.kind == kindDirect {
-		return s.backend, nil
-	}
-	dir, err := os.MkdirTemp(s.dir, c.name+"-")
-	if err != nil {
-		return nil, err
-	}
-	listen, err := freeAddress()
-	if err != nil {
-		return nil, err
-	}
-	p, err := c.start(s, dir, listen, t)
-	if err != nil {
-		return nil, err
-	}
-	p.name = c.name
-	if err = p.up(ctx); err == nil {
-		err = sameWork(ctx, p)
-	}
-	if err != nil {
-		p.end()
-		return nil, err
-	}
-	return p, nil
-}
-
-func endAll(up []running) {
-	for _, r := range up {
-		if r.process != nil && r.kind != kindDirect {
-			r.end()
-		}
-	}
-}
-
-// sameWork asks the backend what a contender forwards: a proxy that leaves header fields out has less to do.
-func sameWork(ctx context.Context, p *process) error {
-	head, err := fetch(ctx, p.address, headRequest)
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
-	}
-	for _, want := range []string{
-		" HTTP/1.1\r\n", "\r\nhost: bench.test\r\n", "\r\nx-forwarded-for: 127.0.0.1\r\n", "\r\nx-forwarded-proto: http\r\n",
-		"\r\nx-forwarded-host: bench.test\r\n", "\r\nuser-agent: bench\r\n",
-	} {
-		if !strings.Contains(strings.ToLower(string(head))+"\r\n", strings.ToLower(want)) {
-			return fmt.Errorf("%s does not do the same work as the others: the backend got no %q in %q", p.name, want, head)
-		}
-	}
-	return nil
-}
-
 func startEngine(s *site, dir string, listen netip.AddrPort, _ terms) (*process, error) {
 	admin, err := freeAddress()
 	if err != nil {
@@ -260,5 +120,3 @@ func startRole(role string) func(*site, string, netip.AddrPort, terms) (*process
 		return s.role(role, listen, args...)
 	}
 }
-
-var errInterrupted = errors.New("interrupted")

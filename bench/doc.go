@@ -44,11 +44,13 @@
 //
 //	main.go, machine.go            the command line, what the run was made on
 //	contenders.go, conf.go         who takes part, and how each is configured
+//	site.go                        where they run: a temporary directory, one backend; that they do the same work
 //	peers.go                       the proxies made of Go packages; they and the backend are this program under another name
 //	process.go, procfs.go          starting and ending processes; their CPU and memory
 //	backend.go, streams.go         the backend
 //	epoll.go, bytes.go             what both ends need of the kernel and of HTTP
 //	load.go, request.go            the closed loop of clients
+//	listeners.go                   the clients that hold streams of events
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
 //	stats.go, result.go, report.go from samples to ratios, verdicts and tables
 package main

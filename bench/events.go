@@ -28,9 +28,9 @@ const (
 	fewerStreams     = 4000 // where the files for the others may not be opened
 	eventTime        = 10 * time.Second
 	eventTimeLeast   = 2 * time.Second // however short the run is to be
-	eventsAtOnce     = 100 // as many are opened at a time
-	eventsMemoryMust = 4   // KiB
-	eventsLateMust   = 100 // ms
+	eventsAtOnce     = 100             // as many are opened at a time
+	eventsMemoryMust = 4               // KiB
+	eventsLateMust   = 100             // ms
 )
 
 func measureEvents(ctx context.Context, b *bench) error {

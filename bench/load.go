@@ -174,9 +174,12 @@ func (l *load) ready(fd int) {
 
 // ended handles the end of a connection, which on a fresh one is the end of the request.
 func (l *load) ended(c *client) {
-	if c.asking && c.whole {
+	switch {
+	case !c.asking:
+		l.done(c, "closed between two requests")
+	case c.whole:
 		l.done(c, "")
-	} else {
+	default:
 		l.done(c, "closed before the whole reply")
 	}
 }

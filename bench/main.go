@@ -77,10 +77,7 @@ func run(args []string) int {
 	defer cancel()
 	report, err := c.measure(ctx, chosen)
 	if len(report.Scenarios) > 0 {
-		printReport(os.Stdout, &report)
-	}
-	if c.json != "" && err == nil {
-		err = writeJSON(c.json, &report)
+		err = errors.Join(err, c.publish(&report))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -132,10 +129,15 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 	return report, nil
 }
 
-func writeJSON(path string, report *Report) error {
+// publish prints a report, and writes it to a file if that was asked for.
+func (c command) publish(report *Report) error {
+	printReport(os.Stdout, report)
+	if c.json == "" {
+		return nil
+	}
 	data, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	return os.WriteFile(c.json, append(data, '\n'), 0o644)
 }

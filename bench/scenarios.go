@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
 	"strings"
 	"time"
 )
+
+// errInterrupted ends a run that the user broke off.
+var errInterrupted = errors.New("interrupted")
 
 // options are what the command line says about how to measure.
 type options struct {

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestChooseMissing: a program that is not installed is named with what to do, and ends the run or is left out.
+func TestChooseMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, _, err := choose("", false); err == nil || !strings.Contains(err.Error(), "apt-get install") {
+		t.Errorf("nothing is installed, and: %v", err)
+	}
+	chosen, left, err := choose("", true)
+	if err != nil || len(left) != 4 || slices.ContainsFunc(chosen, contender.peer) {
+		t.Errorf("%d chosen, left out %q, %v", len(chosen), left, err)
+	}
+	for _, why := range left {
+		if !strings.Contains(why, "apt-get install") {
+			t.Errorf("%q does not say what to do", why)
+		}
+	}
+}
+
+func TestChooseOnly(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	chosen, left, err := choose("nethttp,dynapm", false)
+	if err != nil || len(chosen) != 2 || chosen[0].name != ourName || len(left) != len(allContenders())-2 {
+		t.Errorf("%d chosen, left out %q, %v", len(chosen), left, err)
+	}
+	if _, _, err := choose("dynapm,apache", false); err == nil || !strings.Contains(err.Error(), "apache") {
+		t.Errorf("apache: %v", err)
+	}
+}
+
+func TestCommandLine(t *testing.T) {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"more"}, {"-no-such"}, {"-scenario", "none"}} {
+		c, err := parseCommand(args)
+		if _, err = chooseScenarios(c.scenario, err); err == nil {
+			t.Errorf("%q is taken", args)
+		}
+	}
+	c, err := parseCommand([]string{"-scenario", "quiet,small"})
+	chosen, err := chooseScenarios(c.scenario, err)
+	if err != nil || len(chosen) != 2 || chosen[0].name != "quiet" || chosen[1].name != "small" {
+		t.Errorf("%v, %v", chosen, err)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func series(name, kind string, micros ...int) Series {
+	s := Series{Contender: name, Kind: kind}
+	for _, us := range micros {
+		s.Samples = append(s.Samples, Sample{Work: 1, CPU: time.Duration(us) * time.Microsecond, Elapsed: time.Second,
+			P50: time.Duration(us) * time.Microsecond})
+	}
+	return s
+}
+
+var exampleCase = Case{Name: "50 connections", Series: []Series{
+	series(ourName, kindOurs, 8, 18, 9),
+	series("nginx-1", kindNginx, 10, 30, 10),
+	series("haproxy-1", kindHAProxy, 11, 12, 20),
+	series("nethttp", kindOther, 1, 1, 1),
+}}
+
+// TestAgainst: the peer is the one with the least median, and others than peers are none.
+func TestAgainst(t *testing.T) {
+	v, each, ok := exampleCase.against(Verdict{What: "CPU", Must: 0.9, Goal: 0.8}, cpuPerWork, kindNginx, kindHAProxy)
+	if !ok || v.Against != "nginx-1" || len(each) != 3 || v.Ours != (spread{0.8, 0.6, 0.9}) || !v.Met || !v.GoalMet {
+		t.Errorf("%+v, %v, %v", v, each, ok)
+	}
+	v, _, _ = exampleCase.against(Verdict{Must: 0.7}, cpuPerWork, kindNginx, kindHAProxy)
+	if v.Met || v.GoalMet {
+		t.Errorf("0.8 is at most 0.7: %+v", v)
+	}
+	v, _, _ = exampleCase.against(Verdict{Must: 0.7, AtLeast: true}, cpuPerWork, kindNginx)
+	if !v.Met {
+		t.Errorf("0.8 is not at least 0.7: %+v", v)
+	}
+	if _, _, ok := (Case{Series: exampleCase.Series[:1]}).against(Verdict{}, cpuPerWork, kindNginx); ok {
+		t.Error("there is a verdict without a peer")
+	}
+}
+
+func TestAddedLatency(t *testing.T) {
+	c := Case{Name: "1 connection", Series: []Series{
+		series(ourName, kindOurs, 30, 50), series("nginx-1", kindNginx, 50, 70), series("nginx-2", kindNginx, 60, 80),
+		series("direct", kindDirect, 10, 30),
+	}}
+	v, ok := addedLatency(c)
+	if !ok || v.Against != "nginx-1" || v.Ours.Median != 0.5 || !v.Met {
+		t.Errorf("%+v, %v", v, ok)
+	}
+}
+
+// TestReportText: a reader finds the figures, the comparison, what went wrong and what is not met.
+func TestReportText(t *testing.T) {
+	c := exampleCase
+	c.Series = append(c.Series[:3:3], Series{Contender: "nethttp", Kind: kindOther,
+		Samples: []Sample{{Work: 1, Elapsed: time.Second, Errors: map[string]int{"status 502": 4}}}})
+	v, _, _ := c.against(Verdict{What: "CPU per request", Must: 0.7, Goal: 0.6}, cpuPerWork, kindNginx, kindHAProxy)
+	report := Report{Machine: Machine{CPU: "A CPU", Cores: 2}, LeftOut: []string{"nginx-2: not asked for"}, Incomplete: true,
+		Scenarios: []Scenario{{Name: "small", Title: "small GETs", Cases: []Case{c}, Verdicts: []Verdict{v}}}}
+	var out bytes.Buffer
+	printReport(&out, &report)
+	for _, want := range []string{"A CPU, 2 cores", "small GETs: 50 connections, median of 3 rounds", "best peer", "0.80",
+		"nethttp: 4 times status 502", "<= 0.7", "NOT MET", "nginx-2: not asked for", "incomplete"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	if report.met() {
+		t.Error("what is not met passes")
+	}
+	if _, err := json.Marshal(report); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMet(t *testing.T) {
+	good := Report{Scenarios: []Scenario{{Verdicts: []Verdict{{Met: true}, {Met: true}}}}}
+	if !good.met() {
+		t.Error("everything is met, and it does not pass")
+	}
+	good.Incomplete = true
+	if good.met() {
+		t.Error("an incomplete run passes")
+	}
+}
