@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -39,24 +40,31 @@ var howToInstall = map[string]string{
 // ourName is the engine's in every table.
 const ourName = "dynapm"
 
-func allContenders() []contender {
-	return []contender{
-		{name: ourName, kind: kindOurs, start: startEngine},
+// besideName is that of another engine, which is measured beside ours and judged by nobody.
+const besideName = "beside"
+
+func allContenders(beside string) []contender {
+	all := []contender{
+		{name: ourName, kind: kindOurs, start: startEngine("")},
 		{name: "nginx-1", kind: kindNginx, needs: "nginx", start: startNginx(1)},
 		{name: "nginx-2", kind: kindNginx, needs: "nginx", start: startNginx(2)},
 		{name: "haproxy-1", kind: kindHAProxy, needs: "haproxy", start: startHAProxy(1)},
 		{name: "haproxy-2", kind: kindHAProxy, needs: "haproxy", start: startHAProxy(2)},
 		{name: "fasthttp", kind: kindOther, start: startRole("fasthttp")},
 		{name: "nethttp", kind: kindOther, start: startRole("nethttp")},
-		{name: "direct", kind: kindDirect, start: nil},
+		{name: "direct", kind: kindDirect},
 	}
+	if beside != "" {
+		all = slices.Insert(all, 1, contender{name: besideName, kind: kindOther, start: startEngine(beside)})
+	}
+	return all
 }
 
-// choose takes the contenders that were asked for (all if none was), and fails if a program is missing, unless the run
-// may be incomplete. It says what is left out.
-func choose(only string, incomplete bool) (chosen []contender, left []string, err error) {
+// choose takes of the contenders those that were asked for (all if none was), and fails if a program is missing, unless
+// the run may be incomplete. It says what is left out.
+func choose(all []contender, only string, incomplete bool) (chosen []contender, left []string, err error) {
 	names := strings.FieldsFunc(only, func(r rune) bool { return r == ',' })
-	for _, c := range allContenders() {
+	for _, c := range all {
 		at := slices.Index(names, c.name)
 		if at >= 0 {
 			names = slices.Delete(names, at, at+1)
@@ -79,16 +87,19 @@ func choose(only string, incomplete bool) (chosen []contender, left []string, er
 	return chosen, left, err
 }
 
-func startEngine(s *site, dir string, listen netip.AddrPort, _ terms) (*process, error) {
-	admin, err := freeAddress()
-	if err != nil {
-		return nil, err
+// startEngine starts the engine of the site, or another one.
+func startEngine(program string) func(*site, string, netip.AddrPort, terms) (*process, error) {
+	return func(s *site, dir string, listen netip.AddrPort, _ terms) (*process, error) {
+		admin, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		file := filepath.Join(dir, "bench.yaml")
+		if err := os.WriteFile(file, []byte(engineConf(listen, admin, s.backend.address)), 0o600); err != nil {
+			return nil, err
+		}
+		return startProcess(ourName, dir, listen, syscall.SIGINT, nil, cmp.Or(program, s.engine), "engine", "-config", file)
 	}
-	file := filepath.Join(dir, "bench.yaml")
-	if err := os.WriteFile(file, []byte(engineConf(listen, admin, s.backend.address)), 0o600); err != nil {
-		return nil, err
-	}
-	return startProcess(ourName, dir, listen, syscall.SIGINT, nil, s.engine, "engine", "-config", file)
 }
 
 func startNginx(workers int) func(*site, string, netip.AddrPort, terms) (*process, error) {

@@ -9,10 +9,10 @@ import (
 // TestChooseMissing: a program that is not installed is named with what to do, and ends the run or is left out.
 func TestChooseMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	if _, _, err := choose("", false); err == nil || !strings.Contains(err.Error(), "apt-get install") {
+	if _, _, err := choose(allContenders(""), "", false); err == nil || !strings.Contains(err.Error(), "apt-get install") {
 		t.Errorf("nothing is installed, and: %v", err)
 	}
-	chosen, left, err := choose("", true)
+	chosen, left, err := choose(allContenders(""), "", true)
 	if err != nil || len(left) != 4 || slices.ContainsFunc(chosen, contender.peer) {
 		t.Errorf("%d chosen, left out %q, %v", len(chosen), left, err)
 	}
@@ -25,11 +25,11 @@ func TestChooseMissing(t *testing.T) {
 
 func TestChooseOnly(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	chosen, left, err := choose("nethttp,dynapm", false)
-	if err != nil || len(chosen) != 2 || chosen[0].name != ourName || len(left) != len(allContenders())-2 {
+	chosen, left, err := choose(allContenders(""), "nethttp,dynapm", false)
+	if err != nil || len(chosen) != 2 || chosen[0].name != ourName || len(left) != len(allContenders(""))-2 {
 		t.Errorf("%d chosen, left out %q, %v", len(chosen), left, err)
 	}
-	if _, _, err := choose("dynapm,apache", false); err == nil || !strings.Contains(err.Error(), "apache") {
+	if _, _, err := choose(allContenders(""), "dynapm,apache", false); err == nil || !strings.Contains(err.Error(), "apache") {
 		t.Errorf("apache: %v", err)
 	}
 }

@@ -4,6 +4,7 @@
 //	go run ./bench -scenario small -rounds 3             one scenario, quicker
 //	go run ./bench -only dynapm,nginx-1,direct           some contenders
 //	go run ./bench -engine OTHER/bin/dynapm              an engine built elsewhere
+//	go run ./bench -beside OTHER/bin/dynapm              that one in the same rounds, to see what a change does
 //
 // # Who takes part
 //
@@ -22,7 +23,7 @@
 //	newconn   a connection for each request, asked for in the two ways in which clients do: CPU
 //	large     bodies of 100 MB, to the client and from it, HAProxy with its splicing on: CPU per gigabyte
 //	idle      10,000 keep-alive connections that have had one request: growth of resident memory
-//	events    10,000 streams of server-sent events, one a second (4,000 where the files may not be opened): memory, lateness
+//	sse       10,000 streams of server-sent events, one a second (4,000 where the files may not be opened): memory, lateness
 //	quiet     a minute in which nothing is asked: CPU
 //
 // # Why it is fair
@@ -38,7 +39,12 @@
 //
 // What is not fair, and cannot be: the generator and the backend share the machine's cores with the contender, so requests
 // per second and latency say how all of them together do on this machine. Memory is what the processes have; the kernel's
-// part of a socket is not in it, and is alike for all.
+// part of a socket is not in it, and is alike for all. Its growth does not show what a server takes for all connections
+// when it starts, as nginx does. On a machine that is busy with other work figures scatter, CPU too (caches and batches are
+// smaller); the report says how busy it was.
+//
+// Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
+// better than few long ones.
 //
 // # The files
 //

@@ -9,7 +9,7 @@ import (
 // eventsScenario: streams of server-sent events that are held open. One variant of each server does: the second worker
 // or thread changes neither the memory of a stream nor, at one event a second, when it comes.
 var eventsScenario = scenario{
-	name:   "events",
+	name:   "sse",
 	title:  "streams of events, one a second each",
 	terms:  terms{stream: true, prompt: true},
 	alone:  true,
@@ -79,8 +79,6 @@ func holdEvents(ctx context.Context, r running, n int, length time.Duration) (Sa
 	sample := l.outcome.sample(float64(n), usedAfter-used)
 	if r.kind != kindDirect {
 		sample.Memory = float64(after - before)
-	} else {
-		sample.CPU = 0
 	}
 	return sample, nil
 }

@@ -4,11 +4,9 @@ import "context"
 
 // freshScenario: each request has a connection of its own.
 var freshScenario = scenario{
-	name:  "newconn",
-	title: "a new connection for each request, 50 at a time",
-	columns: []metric{
-		{"CPU us/request", cpuPerWork, "%.1f"}, {"requests/s", workPerSecond, "%.0f"}, {"p50 us", p50, "%.0f"}, {"p99 us", p99, "%.0f"},
-	},
+	name:    "newconn",
+	title:   "a new connection for each request, 50 at a time",
+	columns: requestColumns,
 	takes:   func(c contender) bool { return c.kind != kindDirect },
 	measure: measureFresh,
 	judge:   judgeFresh,

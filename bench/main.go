@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Exit statuses, as dynapm's.
@@ -35,19 +38,22 @@ type command struct {
 	scenario   string
 	only       string
 	engine     string
+	beside     string
 	incomplete bool
 	enforce    bool
 	json       string
 }
 
 func parseCommand(args []string) (command, error) {
-	c := command{options: options{progress: os.Stderr}}
+	_, err := unix.IoctlGetTermios(int(os.Stderr.Fd()), unix.TCGETS)
+	c := command{options: options{progress: os.Stderr, live: err == nil}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&c.scenario, "scenario", "all", "what to measure: all, or some of "+scenarioNames())
 	flags.IntVar(&c.rounds, "rounds", 7, "how often each measurement is made")
 	flags.Float64Var(&c.scale, "scale", 1, "a factor for the numbers of requests, connections and bytes; below 1 is quicker and says less")
 	flags.StringVar(&c.only, "only", "", "measure only these contenders, such as dynapm,nginx-1")
 	flags.StringVar(&c.engine, "engine", "", "the dynapm `PROGRAM` to measure (default: built from the tree)")
+	flags.StringVar(&c.beside, "beside", "", "another dynapm `PROGRAM`, measured in the same rounds")
 	flags.BoolVar(&c.incomplete, "incomplete", false, "go on without contenders that are not installed")
 	flags.BoolVar(&c.enforce, "enforce", false, "exit with 1 if something that must be met is not")
 	flags.StringVar(&c.json, "json", "", "write all samples to this `FILE`")
@@ -73,7 +79,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return exitUsage
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
 	report, err := c.measure(ctx, chosen)
 	if len(report.Scenarios) > 0 {
@@ -107,7 +113,11 @@ func chooseScenarios(names string, err error) ([]scenario, error) {
 // measure runs the scenarios. The report has what was measured, also if that is not all.
 func (c command) measure(ctx context.Context, chosen []scenario) (Report, error) {
 	report := Report{Schema: 1, Date: time.Now(), Command: os.Args, Machine: thisMachine()}
-	contenders, left, err := choose(c.only, c.incomplete)
+	beside, err := absolute(c.beside)
+	if err != nil {
+		return report, err
+	}
+	contenders, left, err := choose(allContenders(beside), c.only, c.incomplete)
 	if err != nil {
 		return report, err
 	}
@@ -127,6 +137,14 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 		}
 	}
 	return report, nil
+}
+
+// absolute gives the path of a program as it is from any directory; none stays none.
+func absolute(program string) (string, error) {
+	if program == "" {
+		return "", nil
+	}
+	return filepath.Abs(program)
 }
 
 // publish prints a report, and writes it to a file if that was asked for.

@@ -70,17 +70,18 @@ type metric struct {
 	scale string // a format for fmt
 }
 
-func cpuPerWork(s Sample) float64    { return float64(s.CPU.Nanoseconds()) / 1e3 / s.Work } // us
-func cpuMsPerWork(s Sample) float64  { return cpuPerWork(s) / 1e3 }
-func workPerSecond(s Sample) float64 { return s.Work / s.Elapsed.Seconds() }
-func p50(s Sample) float64           { return micros(s.P50) }
-func p99(s Sample) float64           { return micros(s.P99) }
-func p50Ms(s Sample) float64         { return micros(s.P50) / 1e3 }
-func p99Ms(s Sample) float64         { return micros(s.P99) / 1e3 }
-func worstMs(s Sample) float64       { return micros(s.Worst) / 1e3 }
-func memoryPerWork(s Sample) float64 { return s.Memory / 1024 / s.Work } // KiB
-func coreShare(s Sample) float64     { return 100 * s.CPU.Seconds() / s.Elapsed.Seconds() }
-func micros(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 }
+func cpuPerWork(s Sample) float64     { return float64(s.CPU.Nanoseconds()) / 1e3 / s.Work } // us
+func cpuMsPerWork(s Sample) float64   { return cpuPerWork(s) / 1e3 }
+func workPerSecond(s Sample) float64  { return s.Work / s.Elapsed.Seconds() }
+func p50(s Sample) float64            { return micros(s.P50) }
+func p99(s Sample) float64            { return micros(s.P99) }
+func p50Ms(s Sample) float64          { return micros(s.P50) / 1e3 }
+func p99Ms(s Sample) float64          { return micros(s.P99) / 1e3 }
+func worstMs(s Sample) float64        { return micros(s.Worst) / 1e3 }
+func memoryPerWork(s Sample) float64  { return s.Memory / 1024 / s.Work } // KiB
+func coreShare(s Sample) float64      { return 100 * s.CPU.Seconds() / s.Elapsed.Seconds() }
+func generatorShare(s Sample) float64 { return 100 * s.Generator.Seconds() / s.Elapsed.Seconds() }
+func micros(d time.Duration) float64  { return float64(d.Nanoseconds()) / 1e3 }
 
 func (s Series) values(of func(Sample) float64) []float64 {
 	out := make([]float64, len(s.Samples))

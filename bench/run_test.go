@@ -15,7 +15,7 @@ import (
 func TestRun(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
-	chosen, _, err := choose("dynapm,nethttp,fasthttp,direct", false)
+	chosen, _, err := choose(allContenders(""), "dynapm,nethttp,fasthttp,direct", false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func checkResult(t *testing.T, sc scenario, result *Scenario) {
 				if len(s.errors()) > 0 {
 					t.Errorf("%s, %s, %s: errors %v", sc.name, c.Name, name, s.errors())
 				}
-				if of := sc.columns[0].of; sc.name != "quiet" && sc.name != "idle" && sc.name != "events" && s.middle(of) <= 0 {
+				if of := sc.columns[0].of; sc.name != "quiet" && sc.name != "idle" && sc.name != "sse" && s.middle(of) <= 0 {
 					t.Errorf("%s, %s, %s: %v", sc.name, c.Name, name, s.middle(of))
 				}
 			}
@@ -82,7 +82,7 @@ func TestInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.close()
-	chosen, _, err := choose("nethttp,direct", false)
+	chosen, _, err := choose(allContenders(""), "nethttp,direct", false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ type options struct {
 	rounds   int
 	scale    float64 // of the fixed numbers
 	progress io.Writer
+	live     bool // progress is a terminal: one line, and each contender on it
 }
 
 // count scales a fixed number of requests.
@@ -66,6 +67,7 @@ func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o optio
 		return b.result, err
 	}
 	defer endAll(b.up)
+	defer b.hush()
 	err := sc.measure(ctx, b)
 	for i := range b.result.Cases {
 		b.result.Cases[i].arrange(b.up)
@@ -90,7 +92,19 @@ func (b *bench) bring(ctx context.Context, taken []contender) error {
 
 // say tells what is going on.
 func (b *bench) say(format string, args ...any) {
-	fmt.Fprintf(b.progress, "%s: %s\n", b.name, fmt.Sprintf(format, args...))
+	line := b.name + ": " + fmt.Sprintf(format, args...)
+	if b.live {
+		fmt.Fprint(b.progress, "\r\x1b[K", line)
+	} else {
+		fmt.Fprintln(b.progress, line)
+	}
+}
+
+// hush takes the line of progress away.
+func (b *bench) hush() {
+	if b.live {
+		fmt.Fprint(b.progress, "\r\x1b[K")
+	}
 }
 
 // eachRound has every contender measured once in each case of each round, in an order that is rotated from one to the
@@ -102,10 +116,15 @@ func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at i
 	rounds := b.options.rounds
 	for round := range rounds {
 		for at, name := range cases {
-			b.say("round %d of %d, %s", round+1, rounds, name)
+			if !b.live {
+				b.say("round %d of %d, %s", round+1, rounds, name)
+			}
 			for _, r := range rotate(b.up, round+at) {
 				if ctx.Err() != nil {
 					return errInterrupted
+				}
+				if b.live {
+					b.say("round %d of %d, %s, %s", round+1, rounds, name, r.contender.name)
 				}
 				sample, err := b.visit(ctx, r, func(r running) (Sample, error) { return measure(at, r) })
 				if err != nil {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // site is where contenders run: a temporary directory, the engine's program, and the one backend.
@@ -80,6 +81,14 @@ func (s *site) role(role string, address netip.AddrPort, args ...string) (*proce
 type running struct {
 	contender
 	*process
+}
+
+// use is what a contender has used of the CPU: no proxy uses none.
+func (r running) use() (time.Duration, error) {
+	if r.kind == kindDirect {
+		return 0, nil
+	}
+	return r.process.use()
 }
 
 // start brings contenders up and checks that each does the same work.
