@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 )
 
 // eventsScenario: streams of server-sent events that are held open. One variant of each server does: the second worker
@@ -26,11 +25,10 @@ var eventsScenario = scenario{
 const (
 	eventStreams     = 10000
 	fewerStreams     = 4000 // where the files for the others may not be opened
-	eventTime        = 10 * time.Second
-	eventTimeLeast   = 2 * time.Second // however short the run is to be
-	eventsAtOnce     = 100             // as many are opened at a time
-	eventsMemoryMust = 4               // KiB
-	eventsLateMust   = 100             // ms
+	eventSeconds     = 10
+	eventsAtOnce     = 100 // as many are opened at a time
+	eventsMemoryMust = 4   // KiB
+	eventsLateMust   = 100 // ms
 )
 
 func measureEvents(ctx context.Context, b *bench) error {
@@ -41,14 +39,14 @@ func measureEvents(ctx context.Context, b *bench) error {
 			fewerStreams, eventStreams, b.site.files))
 	}
 	streams = b.count(streams)
-	length := max(time.Duration(float64(eventTime)*b.scale), eventTimeLeast)
+	seconds := b.count(eventSeconds)
 	return b.eachRound(ctx, []string{plural(streams, "stream")}, func(_ int, r running) (Sample, error) {
-		return holdEvents(ctx, r, streams, length)
+		return holdEvents(ctx, r, streams, seconds)
 	})
 }
 
 // holdEvents opens streams, and listens for a while when all are there.
-func holdEvents(ctx context.Context, r running, n int, length time.Duration) (Sample, error) {
+func holdEvents(ctx context.Context, r running, n, seconds int) (Sample, error) {
 	if _, err := closedLoop(ctx, r, smallRequest, eventsAtOnce, eventsAtOnce*10, false); err != nil { // to warm up
 		return Sample{}, err
 	}
@@ -65,7 +63,7 @@ func holdEvents(ctx context.Context, r running, n int, length time.Duration) (Sa
 	if err != nil {
 		return Sample{}, err
 	}
-	if err := l.listen(ctx, length); err != nil {
+	if err := l.listen(ctx, seconds); err != nil {
 		return Sample{}, err
 	}
 	usedAfter, err := r.use()

@@ -19,24 +19,25 @@ func eventStream(first int64, seconds ...int64) string {
 
 // TestEventsSplitAnywhere: wherever the bytes are cut, the same events come out.
 func TestEventsSplitAnywhere(t *testing.T) {
-	stream1 := eventStream(time.Now().UnixNano(), 0, 1, 2)
-	for cut := range len(stream1) {
-		l := &listeners{timed: true}
+	first := time.Now().UnixNano()
+	bytes := eventStream(first, 0, 1, 2)
+	for cut := range len(bytes) {
+		l := &listeners{from: first, until: first + 3*int64(time.Second), missing: 3}
 		s := &stream{}
-		for _, piece := range []string{stream1[:cut], stream1[cut:]} {
+		for _, piece := range []string{bytes[:cut], bytes[cut:]} {
 			s.in = append(s.in, piece...)
 			if wrong := l.take(s); wrong != "" {
 				t.Fatalf("cut at %d: %s", cut, wrong)
 			}
 		}
-		if s.events != 3 || len(l.outcome.Latencies) != 3 || l.outcome.Errors != nil || l.open != 1 {
-			t.Fatalf("cut at %d: %d events, errors %v", cut, s.events, l.outcome.Errors)
+		if l.missing != 0 || len(l.outcome.Latencies) != 3 || l.outcome.Errors != nil || l.open != 1 {
+			t.Fatalf("cut at %d: %d events, errors %v", cut, len(l.outcome.Latencies), l.outcome.Errors)
 		}
 	}
 }
 
 func TestEventsLost(t *testing.T) {
-	l := &listeners{timed: true}
+	l := &listeners{}
 	s := &stream{in: []byte(eventStream(time.Now().UnixNano(), 0, 1, 3, 3))}
 	if wrong := l.take(s); wrong != "" || l.outcome.Errors["an event was lost or doubled"] != 2 {
 		t.Errorf("%q, errors %v", wrong, l.outcome.Errors)

@@ -10,7 +10,7 @@ import (
 )
 
 // stallTime is how long nothing may come back at all before a run is given up.
-const stallTime = 10 * time.Second
+const stallTime = 30 * time.Second
 
 // load is a closed loop of clients: each sends a request, reads the reply, checks it and sends the next, until a fixed
 // number is done. One thread and one epoll serve all of them, so that the generator takes as little of the machine from

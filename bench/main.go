@@ -122,6 +122,9 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 		return report, err
 	}
 	report.LeftOut, report.Incomplete = left, len(left) > 0
+	if c.engine == "" {
+		fmt.Fprintln(c.progress, "building the engine")
+	}
 	s, err := openSite(ctx, c.engine)
 	if err != nil {
 		return report, err

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	startPatience = 20 * time.Second // for a process to answer
+	startPatience = time.Minute      // for a process to answer
 	stopPatience  = 10 * time.Second // for a process to end when it is asked to
 )
 
