@@ -82,7 +82,7 @@ http {
 // haproxyConf lets any client's request use any connection to the backend, which for one trusted backend is the most
 // HAProxy can do for speed.
 func haproxyConf(threads int, t terms, listen, backend netip.AddrPort) string {
-	more, connections := "", t.files/2-500
+	more, connections := "", t.files*3/5 // more than if each had a socket at the backend, hence no strict-limits
 	if t.prompt {
 		more = "    option http-no-delay\n"
 	}
@@ -92,6 +92,8 @@ func haproxyConf(threads int, t terms, listen, backend netip.AddrPort) string {
 	}
 	return fmt.Sprintf(`global
     nbthread %d
+    no strict-limits
+    ulimit-n %d
     maxconn %d
 defaults
     mode http
@@ -109,5 +111,5 @@ defaults
     default_backend backend
 backend backend
     server backend %s pool-max-conn 512
-`, threads, connections, more, listen, backend)
+`, threads, t.files, connections, more, listen, backend)
 }
