@@ -92,7 +92,7 @@ func (i *instance) takeUp(now time.Time) {
 			l.shared.run = a.Run
 		}
 		l.conduct = i.conductOf(a.Run)
-		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !start.Ready.IsZero())
+		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !or(start.Ready, a.ReadySince).IsZero())
 	}
 	i.turn(e)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,11 +64,19 @@ func (m *memory) last(service string) *actors.Last {
 	}
 	for _, s := range r.RecentStarts {
 		past := actors.PastStart{Run: actors.Run(s.Run), Outcome: actors.Outcome(s.Outcome), Clock: clock(s)}
-		last.Memory.RecentStarts = append(last.Memory.RecentStarts, past)
-		last.Memory.LastStart = past.Clock
+		if past.Run == last.Memory.LastRun {
+			last.Memory.LastStart = past.Clock
+		}
+		if past.Outcome != underWay {
+			last.Memory.RecentStarts = append(last.Memory.RecentStarts, past)
+		}
 	}
 	return last
 }
+
+// underWay is the outcome, in the store, of a start that has not ended: how far it had come tells the next engine how
+// long it may take yet.
+const underWay actors.Outcome = ""
 
 // keep writes a record down, some time soon.
 func (m *memory) keep(s *service, r actors.Record) { m.store.Put(record(s, r)) }
@@ -85,7 +94,14 @@ func record(s *service, r actors.Record) persist.Record {
 		LastUse: r.LastUse, ReadySince: r.ReadySince, RetryAt: r.RetryAt,
 		StartCount: uint64(r.StartCount), TotalUptime: r.TotalUptime, Failures: r.Failures,
 	}
-	for _, s := range r.RecentStarts {
+	starts := r.RecentStarts
+	if n := len(starts); n == 0 || starts[n-1].Run != r.LastRun {
+		starts = append(slices.Clip(starts), actors.PastStart{Run: r.LastRun, Clock: r.LastStart, Outcome: underWay})
+	}
+	for _, s := range starts {
+		if s.Clock.Accepted.IsZero() {
+			continue // nothing was started yet, or in a life of which nothing is known
+		}
 		out.RecentStarts = append(out.RecentStarts, persist.Start{
 			Run: uint64(s.Run), At: s.Clock.Accepted, Outcome: string(s.Outcome),
 			Launched: since(s.Clock.Accepted, s.Clock.Launched), Listening: since(s.Clock.Accepted, s.Clock.Listening),
