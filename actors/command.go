@@ -44,6 +44,10 @@ func (s *Spec) place() (dir string, env []string) {
 	return s.Delegated.Dir, s.Delegated.Env
 }
 
+// errStatusLost is of a command whose keeper was killed: it has ended, and nobody
+// knows how.
+var errStatusLost = errors.New("its exit status is lost")
+
 // command runs a line to its end. If ctx ends first it is killed.
 func (c *common) command(ctx context.Context, role keeper.Role, line string) error {
 	cmd := c.shell(role, line)
@@ -61,7 +65,10 @@ func (c *common) command(ctx context.Context, role keeper.Role, line string) err
 		c.v.children.signal(ch, syscall.SIGKILL)
 		return fmt.Errorf("the %s command did not end in time and was killed", role)
 	}
-	if ch.exit.Code == 0 && ch.exit.Signal == 0 && !ch.exit.Unknown {
+	switch {
+	case ch.exit.Unknown:
+		return fmt.Errorf("the %s command: %w", role, errStatusLost)
+	case ch.exit.Code == 0 && ch.exit.Signal == 0:
 		return nil
 	}
 	return errors.New(withTail(fmt.Sprintf("the %s command %s", role, exitText(ch.exit)), cmd.Output, from))

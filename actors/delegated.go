@@ -3,6 +3,7 @@ package actors
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -62,12 +63,17 @@ func (d *delegated) start(r Record) {
 	d.intend(r)
 	ch, err := d.v.children.launch(d.shell(keeper.RoleStart, d.v.spec.Delegated.Start))
 	d.begin(ch)
-	if err != nil {
+	switch {
+	case errors.Is(err, keeper.ErrLost):
+		// It may have been run: what comes to listen is the service, and what does
+		// not is stopped, before anything is started beside it.
+		d.tell(Launched{Fact: d.fact()})
+	case err != nil:
 		d.over(err.Error())
-		return
+	default:
+		d.tell(Launched{d.fact(), ch.Pid})
+		d.await()
 	}
-	d.tell(Launched{d.fact(), ch.Pid})
-	d.await()
 }
 
 // intentPatience bounds the wait for a disk.
@@ -123,10 +129,12 @@ func (d *delegated) isUpAlready() bool {
 }
 
 // passes runs the check command once.
-func (d *delegated) passes() bool {
+func (d *delegated) passes() bool { return d.checkOnce() == nil }
+
+func (d *delegated) checkOnce() error {
 	ctx, cancel := d.oneCheck(d.ctx)
 	defer cancel()
-	return d.command(ctx, keeper.RoleCheck, d.checkCommand()) == nil
+	return d.command(ctx, keeper.RoleCheck, d.checkCommand())
 }
 
 func (d *delegated) oneCheck(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -168,6 +176,9 @@ func (d *delegated) stop(patience context.Context, reason string) {
 	var failed error
 	if line != "" {
 		failed = d.command(patience, keeper.RoleStop, line)
+	}
+	if errors.Is(failed, errStatusLost) {
+		failed = nil // it was run; what it has done is seen
 	}
 	d.endForeground(patience)
 	why := d.untilDown(patience, failed != nil)
@@ -232,8 +243,11 @@ func (d *delegated) up() string {
 		return "its start command is still running"
 	case d.checkCommand() != "":
 		// A service that is ending may have closed its listener long before.
-		if d.passes() {
+		switch err := d.checkOnce(); {
+		case err == nil:
 			return "its check still passes"
+		case errors.Is(err, errStatusLost), errors.Is(err, keeper.ErrLost):
+			return "what its check found is not known" // and is not that it is down
 		}
 	case listens(d.v.spec.Address):
 		return d.v.spec.Address + " is still listened at"

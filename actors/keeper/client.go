@@ -72,6 +72,10 @@ func (e *BusyError) Error() string {
 // Exit was delivered or is on its way.
 var ErrEnded = errors.New("the process has ended")
 
+// ErrLost is returned by Launch for a command of a delegated service that the
+// keeper was asked for just when it was killed: it may have been run or not.
+var ErrLost = errors.New("the keeper was lost meanwhile")
+
 // ErrClosed is returned by all methods after Close.
 var ErrClosed = errors.New("the keeper's client is closed")
 

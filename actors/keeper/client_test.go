@@ -170,7 +170,7 @@ func TestConnectionLost(t *testing.T) {
 		p, err := b.Launch(b.command(self("stderr", "ran"), ofRun(run), as(RoleStart)))
 		if err == nil {
 			count[p.identity()]++
-		} else if !strings.Contains(err.Error(), "connection to the keeper was lost") {
+		} else if !errors.Is(err, ErrLost) {
 			t.Error(err)
 		}
 	}

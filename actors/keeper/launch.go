@@ -71,8 +71,8 @@ func (s *server) launched(l *launch) (frame, bool) {
 		}
 	}
 	if l.Repeat == find {
-		err := fmt.Errorf("cannot run %s: the connection to the keeper was lost meanwhile", l.Service)
-		return reply(0, err), true
+		lost := &failure{Kind: failedLost, Message: "cannot tell whether a command of " + l.Service + " was run"}
+		return frame{Do: doReply, Failure: lost}, true
 	}
 	return frame{}, false
 }

@@ -135,6 +135,7 @@ const (
 	failedBusy    failureKind = "busy"
 	failedVersion failureKind = "version"
 	failedEnded   failureKind = "ended"
+	failedLost    failureKind = "lost"
 )
 
 func (f *failure) error() error {
@@ -143,6 +144,8 @@ func (f *failure) error() error {
 		return &BusyError{Pid: f.Pid}
 	case failedEnded:
 		return ErrEnded
+	case failedLost:
+		return fmt.Errorf("%s: %w", f.Message, ErrLost)
 	default:
 		return errors.New(f.Message)
 	}
