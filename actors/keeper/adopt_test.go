@@ -115,6 +115,50 @@ func TestBothKilled(t *testing.T) {
 	b.noExit()
 }
 
+// Engine and keeper are both killed: what has no marks, or is a start command that
+// stayed, is kept by the next keeper once the engine that has it on record says so.
+func TestAdoptOnRecord(t *testing.T) {
+	b := newBench(t)
+	p := b.launch(self("pause"), as(RoleStart), func(c *Command) { c.Output = "" })
+	ended := b.launch(self("exit", "0"), ofRun(2), func(c *Command) { c.Output = "" })
+	b.exit(ended)
+	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
+	keeper := b.keeperPid()
+	b.Close()
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
+	b.open()
+	if all, err := b.List(); err != nil || len(all) > 0 {
+		t.Fatalf("kept before it was told: %v, %v", all, err)
+	}
+	anothers := Process{Service: "other", Run: 1, Role: RoleService, Pid: p.Pid, StartTime: p.StartTime + 1}
+	onRecord := Process{Service: p.Service, Run: p.Run, Role: p.Role, Pid: p.Pid, StartTime: p.StartTime}
+	for range 2 { // what it keeps already it does not keep twice
+		if err := b.Adopt([]Process{ended, anothers, onRecord}); err != nil {
+			t.Fatal(err)
+		}
+		all, err := b.List()
+		if err != nil || len(all) != 1 || all[0].identity() != p.identity() || all[0].marks() != p.marks() {
+			t.Fatalf("%v, %v, want %v", all, err, p)
+		}
+		if all[0].Started.Sub(p.Started).Abs() > time.Second {
+			t.Errorf("started %v, want %v", all[0].Started, p.Started)
+		}
+	}
+	old := b.killKeeper() // and the one after it is told as well
+	b.until("a new keeper", func() bool { return b.keeperPid() != old })
+	b.until("it to be kept", func() bool { return b.isKept(p) })
+	if err := b.Signal(p, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if e := b.exit(p); !e.Unknown {
+		t.Errorf("%+v", e)
+	}
+	b.noExit()
+}
+
 // The keeper is killed again and again while services are launched. None runs
 // twice, none is lost, and each exit is told once.
 func TestKeeperKilledAmidLaunches(t *testing.T) {

@@ -178,6 +178,26 @@ func (c *Client) List() ([]Process, error) {
 	return answer.Processes, err
 }
 
+// Adopt makes the keeper keep what an engine knows to have been launched under
+// an earlier one, less what has ended since. By itself a keeper knows what it has
+// not launched by its marks alone: not a service that has overwritten them, nor a
+// start command that stayed. Of each it takes Service, Run, Role, Pid and StartTime.
+func (c *Client) Adopt(list []Process) error {
+	var there []Process
+	for _, p := range list {
+		if stat, ok := readStat(p.Pid); ok && stat.alive() && stat.start == p.StartTime {
+			p.Started = timeOf(p.StartTime)
+			there = append(there, p)
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	c.remember(there...) // first: the notice of an end may be the next frame
+	_, err := c.ask(frame{Do: doAdopt, Processes: there})
+	return err
+}
+
 // ask makes a request that does no harm if it is made twice.
 func (c *Client) ask(f frame) (frame, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
