@@ -75,6 +75,9 @@ type (
 		Address    string // where the run is reached; "": not known yet
 		ReadySince time.Time
 		LastUse    time.Time // of the service; zero: never, as far as known
+		// Aside: nothing has been decided. A later engine is to know more of what is
+		// going on, and people have been told.
+		Aside bool
 		// Reason is one line, and after it the last lines of output where a
 		// process failed (see Explain). It may tell internals: not for clients.
 		Reason string

@@ -160,16 +160,23 @@ func (m *Machine) become(s State, reason string) {
 	from := m.state
 	m.state, m.since, m.reason = s, m.now, reason
 	m.timer = 0 // that of the state left behind, if any, is stale now
-	m.record(from, reason)
+	m.emit(m.record(from, reason))
 }
 
 // note records what is worth knowing and changes no state.
-func (m *Machine) note(reason string) { m.record(m.state, reason) }
+func (m *Machine) note(reason string) { m.emit(m.record(m.state, reason)) }
 
-func (m *Machine) record(from State, reason string) {
+// remember records what only a later life is to know.
+func (m *Machine) remember() {
+	r := m.record(m.state, m.reason)
+	r.Aside = true
+	m.emit(r)
+}
+
+func (m *Machine) record(from State, reason string) Record {
 	last := m.last()
-	m.emit(Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
-		Address: m.address, ReadySince: last.ReadySince, Reason: reason})
+	return Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
+		Address: m.address, ReadySince: last.ReadySince, Reason: reason}
 }
 
 // last is what a later life is to know.

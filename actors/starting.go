@@ -119,6 +119,7 @@ func (m *Machine) launched(e Launched) bool {
 	}
 	m.process, m.pid = running, e.Pid
 	m.LastStart.Launched = e.At
+	m.remember() // the pid: by it the process is known again if the keeper is killed too
 	return true
 }
 

@@ -311,6 +311,9 @@ func effectText(p *play, e Effect) string {
 		}
 		return text
 	case Record:
+		if e.Aside {
+			return "Record"
+		}
 		return fmt.Sprintf("%q", e.Reason)
 	case End:
 		return "End"

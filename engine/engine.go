@@ -163,6 +163,9 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 	}
 	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e, Log: e.log,
 		LogDir: logDir(e.cfg), Intent: e.intend})
+	if err := e.adopt(); err != nil {
+		return err
+	}
 	found, err := e.found()
 	if err != nil {
 		return err
@@ -184,7 +187,9 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 
 // Record tells a change of state and writes it down; the Engine is actors' Journal.
 func (e *Engine) Record(r actors.Record) {
-	e.journal.Record(r)
+	if !r.Aside {
+		e.journal.Record(r)
+	}
 	e.memory.keep(e.byName[r.Service], r)
 }
 

@@ -9,6 +9,15 @@ import (
 	"dynapm/actors/keeper"
 )
 
+// adopt tells the keeper of the processes that are on record. It has them already, unless it was killed with the engine
+// before this one.
+func (e *Engine) adopt() error {
+	if err := e.keeper.Adopt(e.memory.processes()); err != nil {
+		return fmt.Errorf("cannot hand what runs to the keeper: %w", err)
+	}
+	return nil
+}
+
 // found gives, by service, the process that an earlier engine has left with the keeper. What the config has no place for
 // any more, because its service is gone or is run in another way now, is ended.
 func (e *Engine) found() (map[string]*keeper.Process, error) {

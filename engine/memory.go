@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dynapm/actors"
+	"dynapm/actors/keeper"
 	"dynapm/persist"
 )
 
@@ -77,6 +78,22 @@ func (m *memory) last(service string) *actors.Last {
 // underWay is the outcome, in the store, of a start that has not ended: how far it had come tells the next engine how
 // long it may take yet.
 const underWay actors.Outcome = ""
+
+// processes are those of this boot that are on record: some of them may have ended since.
+func (m *memory) processes() []keeper.Process {
+	var list []keeper.Process
+	for _, r := range m.found {
+		if r.Run == 0 || r.Pid == 0 || r.StartTime == 0 || r.BootID == "" || r.BootID != bootID() {
+			continue
+		}
+		role := keeper.RoleService
+		if r.Kind == delegated {
+			role = keeper.RoleStart
+		}
+		list = append(list, keeper.Process{Service: r.Service, Run: r.Run, Role: role, Pid: r.Pid, StartTime: r.StartTime})
+	}
+	return list
+}
 
 // keep writes a record down, some time soon.
 func (m *memory) keep(s *service, r actors.Record) { m.store.Put(record(s, r)) }

@@ -155,10 +155,12 @@ func (s *service) environ() []string {
 // kind is the word for how it is run.
 func (s *service) kind() string {
 	if s.Run != nil {
-		return "managed"
+		return managed
 	}
-	return "delegated"
+	return delegated
 }
+
+const managed, delegated = "managed", "delegated"
 
 func (s *service) check() probe.Check {
 	h := s.HealthCheck
