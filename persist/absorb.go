@@ -20,13 +20,13 @@ func (g *gathered) absorb(l *loaded, log *slog.Logger) []Record {
 		if f.record != nil {
 			r = *f.record
 		}
-		if f.used.After(now) || r.ReadySince.After(now) {
+		if f.used.After(now) || r.ReadySince.After(now) || r.Since.After(now) {
 			ahead = append(ahead, name)
 		}
 		if f.lost {
 			g.pending[name] = staleRecord | staleUse
 		}
-		f.used, r.ReadySince = clamp(f.used, now), clamp(r.ReadySince, now)
+		f.used, r.Since, r.ReadySince = clamp(f.used, now), clamp(r.Since, now), clamp(r.ReadySince, now)
 		r.LastUse = f.used
 		if !f.used.Equal(f.useKey) {
 			g.touched[name] = true

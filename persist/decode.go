@@ -33,14 +33,19 @@ func unframe(key string, value []byte) (ver byte, sequence uint64, body []byte, 
 	return ver, binary.LittleEndian.Uint64(framed[1:]), framed[frameHead:], nil
 }
 
-// decodeRecord reads the body of a record. Only version 1 has the last use in it.
+// decodeRecord reads the body of a record. Only version 1 has the last use in it,
+// and version 2 says nothing of the time since when the state has been.
 func decodeRecord(ver byte, body []byte) (Record, error) {
 	d := decoder{rest: body}
 	var r Record
-	if ver == 1 {
+	switch ver {
+	case 1:
 		d.recordV1(&r)
-	} else {
-		d.record(&r)
+	case 2:
+		d.recordV2(&r)
+	default:
+		d.recordV2(&r)
+		r.Since = d.time()
 	}
 	return r, d.end()
 }
@@ -59,7 +64,7 @@ type decoder struct {
 	bad  bool
 }
 
-func (d *decoder) record(r *Record) {
+func (d *decoder) recordV2(r *Record) {
 	r.Kind = d.text()
 	r.State = d.text()
 	r.Held = d.flag()

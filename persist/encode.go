@@ -18,7 +18,7 @@ import (
 // or that came to stand under another key. The golden bytes in testdata hold
 // the format still: a change of any body is a new version.
 const (
-	version      = 2
+	version      = 3
 	frameHead    = 1 + 8
 	frameTail    = 4
 	maxValueSize = 16 << 10 // bytes; the largest record is below 10 KiB
@@ -71,7 +71,7 @@ func appendRecord(b []byte, r *Record) []byte {
 	for i := range starts {
 		b = appendStart(b, &starts[i])
 	}
-	return b
+	return appendTime(b, r.Since)
 }
 
 func appendStart(b []byte, s *Start) []byte {

@@ -38,14 +38,25 @@ func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (quiet) Fatalf(string, ...any) { panic("fatal") }
 
-// TestStoreOfVersion1: what the version before this one left is read, and
-// written in this one's way when it is next put.
+// TestStoreOfVersion1: what the first version left is read, and written in this
+// one's way when it is next put.
 func TestStoreOfVersion1(t *testing.T) {
-	fs := vfs.NewMem()
 	head := sealed(headKey, binary.LittleEndian.AppendUint64([]byte{1}, 42))
-	plant(t, fs, map[string][]byte{recordPrefix + "blog": golden(t, "record-v1.hex"), headKey: head})
 	want := wantV1
 	want.Service = "blog"
+	earlierStore(t, map[string][]byte{recordPrefix + "blog": golden(t, "record-v1.hex"), headKey: head}, want)
+}
+
+// TestStoreOfVersion2: the same of the version before this one.
+func TestStoreOfVersion2(t *testing.T) {
+	earlierStore(t, map[string][]byte{recordPrefix + "blog": golden(t, "record-v2.hex"), usePrefix + "blog": golden(t, "used-v2.hex"),
+		headKey: golden(t, "head-v2.hex")}, wantV2())
+}
+
+func earlierStore(t *testing.T, values map[string][]byte, want Record) {
+	t.Helper()
+	fs := vfs.NewMem()
+	plant(t, fs, values)
 	for range 2 {
 		s := open(t, Options{FS: fs})
 		if got := s.one(); !reflect.DeepEqual(got, want) || s.book.String() != "" {
@@ -55,7 +66,7 @@ func TestStoreOfVersion1(t *testing.T) {
 	}
 	s := open(t, Options{FS: fs})
 	now := full("blog")
-	now.LastUse = time.Time{} // which leaves the one that was in the record
+	now.LastUse = time.Time{} // which leaves the one that was there
 	s.keep(now)
 	s.close()
 	now.LastUse = want.LastUse
@@ -88,7 +99,7 @@ func TestRecordsThatAreNotBelieved(t *testing.T) {
 	if got := s.one(); got.Service != "good" {
 		t.Errorf("got %+v", got)
 	}
-	for _, want := range []string{"service/newer", "version 3", "service/broken", "checksum is wrong", "service/moved", "strange"} {
+	for _, want := range []string{"service/newer", "version 4", "service/broken", "checksum is wrong", "service/moved", "strange"} {
 		if !strings.Contains(s.book.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, s.book)
 		}

@@ -25,11 +25,12 @@ type Record struct {
 	Address   string // where the run was reached: "ip:port" or "unix:/path"
 
 	// The clocks are wall clocks, because they must mean something to the next
-	// process. LastUse and ReadySince are never after the time of Open: a value
+	// process. LastUse, Since and ReadySince are never after the time of Open: a value
 	// from the future is a clock that was set back, and would keep a service up
 	// for as long as it was wrong. RetryAt may lie ahead by its nature; who
 	// reads it knows how far it can.
 	LastUse    time.Time
+	Since      time.Time // of the state
 	ReadySince time.Time
 	RetryAt    time.Time
 

@@ -104,7 +104,7 @@ func full(service string) Record {
 	return Record{
 		Service: service, Kind: "managed", State: "ready", Held: true, Reason: "the first request",
 		Run: 7, LastRun: 9, Pid: 4711, StartTime: 99887766, BootID: "5f3a8a0c-0d37-4d0e-9d0f-3f1f1c6c1b2a", Port: 20017, Address: "127.0.0.1:20017",
-		LastUse: at.Add(time.Minute), ReadySince: at.Add(time.Second), RetryAt: at.Add(time.Hour),
+		LastUse: at.Add(time.Minute), Since: at.Add(2 * time.Second), ReadySince: at.Add(time.Second), RetryAt: at.Add(time.Hour),
 		StartCount: 12, TotalUptime: 3 * time.Hour, Failures: 2,
 		RecentStarts: []Start{
 			{Run: 8, At: at.Add(-time.Hour), Launched: time.Millisecond, Outcome: "start failed"},

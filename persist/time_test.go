@@ -65,7 +65,7 @@ func TestFutureLastUse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // its clock begins in the year 2000
 		time.Sleep(24 * time.Hour)
 		ahead, behind = full("ahead"), full("behind")
-		ahead.LastUse, ahead.ReadySince = time.Now(), time.Now()
+		ahead.LastUse, ahead.Since, ahead.ReadySince = time.Now(), time.Now(), time.Now()
 		behind.LastUse, behind.ReadySince = time.Now().Add(-24*time.Hour), time.Now().Add(-24*time.Hour)
 		s := open(t, Options{FS: disk})
 		s.keep(ahead, behind)
@@ -76,7 +76,7 @@ func TestFutureLastUse(t *testing.T) {
 		s := open(t, Options{FS: disk})
 		now := time.Now()
 		got := s.Records()
-		if len(got) != 2 || !got[0].LastUse.Equal(now) || !got[0].ReadySince.Equal(now) {
+		if len(got) != 2 || !got[0].LastUse.Equal(now) || !got[0].Since.Equal(now) || !got[0].ReadySince.Equal(now) {
 			t.Errorf("got %+v, now is %v", got, now)
 		}
 		if !got[1].LastUse.Equal(behind.LastUse) || !got[1].ReadySince.Equal(behind.ReadySince) {
