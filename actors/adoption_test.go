@@ -23,7 +23,7 @@ func (h *house) leave(spec Spec) Spec {
 	defer h.diary.mu.Unlock()
 	for _, r := range h.diary.records {
 		if r.Service == spec.Name {
-			spec.Last = &Last{Memory: r.Memory, State: r.State, Reason: r.Reason, Run: r.Run, ReadySince: r.ReadySince,
+			spec.Last = &Last{Memory: r.Memory, State: r.State, Reason: r.Reason, Run: r.Run, Since: r.Since, ReadySince: r.ReadySince,
 				LastUse: r.LastUse, Address: r.Address}
 		}
 	}

@@ -56,7 +56,7 @@ func (w *world) record(e Record) {
 	if w.gate.run != 0 {
 		e.LastUse = w.gate.lastUse
 	}
-	w.last = Last{Memory: e.Memory, State: e.State, Reason: e.Reason, Run: e.Run, ReadySince: e.ReadySince,
+	w.last = Last{Memory: e.Memory, State: e.State, Reason: e.Reason, Run: e.Run, Since: e.Since, ReadySince: e.ReadySince,
 		LastUse: e.LastUse, Address: e.Address}
 }
 

@@ -69,10 +69,11 @@ type (
 		At         time.Time
 		From       State
 		State      State
-		Run        Run    // 0: none
-		Pid        int    // 0: none of ours
-		StartTime  uint64 // of Pid: see keeper.Process
-		Address    string // where the run is reached; "": not known yet
+		Since      time.Time // of State; zero: unknown
+		Run        Run       // 0: none
+		Pid        int       // 0: none of ours
+		StartTime  uint64    // of Pid: see keeper.Process
+		Address    string    // where the run is reached; "": not known yet
 		ReadySince time.Time
 		LastUse    time.Time // of the service; zero: never, as far as known
 		// Aside: nothing has been decided. A later engine is to know more of what is

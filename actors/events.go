@@ -49,9 +49,12 @@ type (
 		Reason     string    // why it is taken up
 		At         time.Time
 	}
-	// Recall: nothing runs, and in an earlier life the last start failed.
+	// Recall: nothing runs, and an earlier life said why: the last start failed, or
+	// the service was stopped.
 	Recall struct {
+		Failed bool
 		Reason string
+		Since  time.Time // zero: unknown
 		At     time.Time
 	}
 )

@@ -65,11 +65,17 @@ func (m *Machine) fail() {
 	m.become(StateFailed, reason)
 }
 
-// recall stays in a failure of an earlier life. Its backoff was measured by a
-// wall clock, which may have been set back since.
+// recall stays in what an earlier life has come to. The backoff of a failure was
+// measured by a wall clock, which may have been set back since.
 func (m *Machine) recall(e Recall) {
-	m.RetryAt = earlier(m.RetryAt, m.now.Add(backoff(m.Failures)))
-	m.become(StateFailed, e.Reason)
+	if e.Failed {
+		m.RetryAt = earlier(m.RetryAt, m.now.Add(backoff(m.Failures)))
+		m.become(StateFailed, e.Reason)
+	}
+	m.reason, m.since = e.Reason, earlier(e.Since, m.now)
+	if e.Failed {
+		m.remember() // become has told another time
+	}
 }
 
 // stopFailed: the run is still there. It keeps its number, nothing is launched

@@ -113,8 +113,8 @@ func (i *instance) takeOver(now time.Time) {
 	if g := i.gate.Load(); g != nil {
 		g.Shut()
 	}
-	if l.last.State == StateFailed {
-		i.turn(Recall{l.last.Reason, now})
+	if s := l.last.State; s == StateFailed || s == StateStopped {
+		i.turn(Recall{s == StateFailed, l.last.Reason, l.last.Since, now})
 	}
 }
 

@@ -175,13 +175,13 @@ func (m *Machine) remember() {
 
 func (m *Machine) record(from State, reason string) Record {
 	last := m.last()
-	return Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Run: m.run, Pid: m.pid,
+	return Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Since: m.since, Run: m.run, Pid: m.pid,
 		Address: m.address, ReadySince: last.ReadySince, Reason: reason}
 }
 
 // last is what a later life is to know.
 func (m *Machine) last() Last {
-	return Last{Memory: m.Memory, State: m.state, Reason: m.reason, Run: m.run,
+	return Last{Memory: m.Memory, State: m.state, Reason: m.reason, Run: m.run, Since: m.since,
 		ReadySince: or(m.readySince, m.before.readySince), LastUse: m.before.lastUse, Address: m.address}
 }
 

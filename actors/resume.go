@@ -13,6 +13,7 @@ type Last struct {
 	State      State
 	Reason     string
 	Run        Run       // 0: none
+	Since      time.Time // of the state; zero: unknown
 	ReadySince time.Time // of the run; zero: it was not
 	LastUse    time.Time // of the service; zero: never, as far as known
 	Address    string    // where the run was reached; "": not known
@@ -22,13 +23,13 @@ type Last struct {
 // that was set back since. What was being taken down for good is wanted again,
 // or there would be no service to spawn.
 func (l Last) asOf(now time.Time) *Last {
-	l.LastUse, l.ReadySince = earlier(l.LastUse, now), earlier(l.ReadySince, now)
+	l.Since, l.LastUse, l.ReadySince = earlier(l.Since, now), earlier(l.LastUse, now), earlier(l.ReadySince, now)
 	l.Memory.Retiring = false
 	return &l
 }
 
 // leftover says what an earlier engine has left of a service: a run to be
-// adopted, a failure to be recalled, or nil for nothing.
+// adopted, a failure or a stop to be recalled, or nil for nothing.
 //
 // A run that was up is looked for although no process of it was found: what a
 // delegated service runs in is not known to the keeper, and of a managed one it
@@ -49,8 +50,8 @@ func (s *Spec) leftover(now time.Time) Event {
 	}
 	switch {
 	case known:
-	case last.State == StateFailed:
-		return Recall{last.Reason, now}
+	case s.Last != nil && (last.State == StateFailed || last.State == StateStopped):
+		return Recall{last.State == StateFailed, last.Reason, last.Since, now}
 	default:
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 func (p *play) nextEngine(away time.Duration, found bool) (*play, []Effect) {
 	next := &play{nil, p.now.Add(away)}
 	spec := Spec{Address: "127.0.0.1:80", Last: p.last().asOf(next.now)}
-	if found {
+	if found && p.run != 0 {
 		spec.Found = &keeper.Process{Run: uint64(p.run), Pid: p.pid}
 	}
 	next.Machine = NewMachine(testLimits, spec.Last.Memory)
@@ -29,7 +29,7 @@ func TestLeftover(t *testing.T) {
 	found := &keeper.Process{Run: 7, Pid: 107}
 	newer := &keeper.Process{Run: 8, Pid: 108}
 	known := func(s State, r Run) *Last {
-		return &Last{State: s, Run: r, Reason: "why", LastUse: used, Address: "127.0.0.1:80", Memory: Memory{LastRun: 7}}
+		return &Last{State: s, Run: r, Reason: "why", Since: now.Add(-time.Hour), LastUse: used, Address: "127.0.0.1:80", Memory: Memory{LastRun: 7}}
 	}
 	half := known(StateStarting, 7)
 	half.Memory.LastStart.Accepted = now.Add(-time.Second)
@@ -43,7 +43,7 @@ func TestLeftover(t *testing.T) {
 	}{
 		"nothing":                       {nil, nil, nil},
 		"a process and no record":       {nil, found, Adopt{Run: 7, Pid: 107, Reason: "found running", At: now}},
-		"stopped":                       {known(StateStopped, 0), nil, nil},
+		"stopped":                       {known(StateStopped, 0), nil, Recall{false, "why", now.Add(-time.Hour), now}},
 		"stopped, a process of later":   {known(StateStopped, 0), newer, Adopt{Run: 8, Pid: 108, Reason: "found running", At: now}},
 		"ready, a process of later":     {known(StateReady, 7), newer, Adopt{Run: 8, Pid: 108, Reason: "found running", At: now}},
 		"stopping, a process of later":  {known(StateStopping, 7), newer, Adopt{Run: 8, Pid: 108, Reason: "found running", At: now}},
@@ -54,7 +54,7 @@ func TestLeftover(t *testing.T) {
 		"stopping, no process":          {known(StateStopping, 7), nil, adopt("its stop was not finished", true, 0)},
 		"failed to stop":                {known(StateFailed, 7), found, adopt("its stop was not finished", true, 107)},
 		"failed to stop, no process":    {known(StateFailed, 7), nil, adopt("its stop was not finished", true, 0)},
-		"failed to start":               {known(StateFailed, 0), nil, Recall{"why", now}},
+		"failed to start":               {known(StateFailed, 0), nil, Recall{true, "why", now.Add(-time.Hour), now}},
 		"failed, and began after it":    {known(StateFailed, 0), newer, Adopt{Run: 8, Pid: 108, Reason: "found running", At: now}},
 		"half started since its use":    {half, nil, Adopt{Run: 7, Address: "127.0.0.1:80", LastUse: now.Add(-time.Second), Reason: "it was starting when the engine ended", At: now}},
 		"ready, without a run (broken)": {known(StateReady, 0), nil, nil},
@@ -91,9 +91,9 @@ func TestAddressesThatHaveMoved(t *testing.T) {
 
 func TestLastIsTakenAsOfNow(t *testing.T) {
 	now := time.Now()
-	ahead := Last{LastUse: now.Add(time.Hour), ReadySince: now.Add(time.Hour), Memory: Memory{Retiring: true, Held: true}}
+	ahead := Last{Since: now.Add(time.Hour), LastUse: now.Add(time.Hour), ReadySince: now.Add(time.Hour), Memory: Memory{Retiring: true, Held: true}}
 	l := ahead.asOf(now)
-	if !l.LastUse.Equal(now) || !l.ReadySince.Equal(now) || l.Memory.Retiring || !l.Memory.Held || !ahead.Memory.Retiring {
+	if !l.Since.Equal(now) || !l.LastUse.Equal(now) || !l.ReadySince.Equal(now) || l.Memory.Retiring || !l.Memory.Held || !ahead.Memory.Retiring {
 		t.Errorf("%+v", l)
 	}
 	if l := (Last{}).asOf(now); !reflect.DeepEqual(*l, Last{}) {
@@ -193,6 +193,27 @@ func TestBackoffSurvivesTheEngine(t *testing.T) {
 	p.exited()
 	if wait := p.RetryAt.Sub(p.now); wait != 16*time.Second {
 		t.Errorf("the next backoff is %v", wait)
+	}
+}
+
+func TestSinceWhenAndWhySurviveTheEngine(t *testing.T) {
+	for name, story := range map[string]func(p *play){
+		"stopped": func(p *play) { p.up(); p.after(time.Hour).exited() },
+		"failed":  func(p *play) { p.failStart() },
+		"ready":   func(p *play) { p.up() },
+	} {
+		p := newPlay()
+		story(p)
+		before := p.status(p.now)
+		for range 2 {
+			p, _ = p.nextEngine(time.Hour, true)
+			if before.State == StateReady {
+				p.passed()
+			}
+			if is := p.status(p.now); is.State != before.State || is.Reason != before.Reason || !is.Since.Equal(before.Since) {
+				t.Errorf("%s: was %v since %v, %q\nand is %v since %v, %q", name, before.State, before.Since, before.Reason, is.State, is.Since, is.Reason)
+			}
+		}
 	}
 }
 

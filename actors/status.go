@@ -34,6 +34,9 @@ func (m *Machine) status(now time.Time) Status {
 		Since: m.since, ReadySince: m.readySince, Reason: m.reason, Waiting: len(m.waiting),
 		StartCount: m.StartCount, TotalUptime: m.TotalUptime, LastStart: m.LastStart, RecentStarts: m.RecentStarts,
 	}
+	if m.state == StateReady {
+		s.Since = m.readySince // maybe under an earlier engine
+	}
 	if m.state == StateFailed && m.RetryAt.After(now) {
 		s.RetryAt = m.RetryAt
 	}

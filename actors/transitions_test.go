@@ -58,7 +58,9 @@ func (p *play) fired() []Effect             { return p.Step(TimerFired{p.timer, 
 func (p *play) stop(hold bool) []Effect     { return p.Step(Stop{somebody("stopper"), hold, p.now}) }
 func (p *play) retired() []Effect           { return p.Step(Retire{somebody("retirer"), p.now}) }
 
-func (p *play) recalled() []Effect { return p.Step(Recall{"it could not be started", p.now}) }
+func (p *play) recalled() []Effect {
+	return p.Step(Recall{true, "it could not be started", p.now, p.now})
+}
 
 // adopt takes up a run that an earlier engine has left two hours after it was ready.
 func (p *play) adopt(unused time.Duration) {

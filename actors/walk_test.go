@@ -156,7 +156,7 @@ func (w *world) restart() {
 		}
 		w.told = append(w.told, e)
 	case last.State == StateFailed:
-		w.told = append(w.told, Recall{last.Reason, w.now})
+		w.told = append(w.told, Recall{last.State == StateFailed, last.Reason, last.Since, w.now})
 	}
 	if w.chance(30) {
 		w.told = append(w.told, Panicked{"panic", w.now})

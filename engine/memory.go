@@ -59,6 +59,7 @@ func (m *memory) last(service string) *actors.Last {
 		State:      state,
 		Reason:     r.Reason,
 		Run:        actors.Run(r.Run),
+		Since:      r.Since,
 		ReadySince: r.ReadySince,
 		LastUse:    r.LastUse,
 		Address:    r.Address,
@@ -108,7 +109,7 @@ func record(s *service, r actors.Record) persist.Record {
 		Service: r.Service, Kind: s.kind(), State: r.State.String(), Held: r.Held, Reason: r.Reason,
 		Run: uint64(r.Run), LastRun: uint64(r.LastRun), Pid: r.Pid, StartTime: r.StartTime,
 		BootID: bootID(), Port: s.port, Address: r.Address,
-		LastUse: r.LastUse, ReadySince: r.ReadySince, RetryAt: r.RetryAt,
+		LastUse: r.LastUse, Since: r.Since, ReadySince: r.ReadySince, RetryAt: r.RetryAt,
 		StartCount: uint64(r.StartCount), TotalUptime: r.TotalUptime, Failures: r.Failures,
 	}
 	starts := r.RecentStarts
