@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"dynapm/actors/keeper"
+
+	"golang.org/x/sys/unix"
 )
 
 // ports gives each service that has no base a port of its own: the same at each start for the same state directory and
@@ -53,13 +55,19 @@ func (p *ports) choose(service string) (int, error) {
 	return 0, fmt.Errorf("cannot give %s a port: all of %d-%d are taken; give it a base", service, p.first, p.first+p.count-1)
 }
 
+// free tells whether a service could listen on a port. A thousand may be asked for while clients wait for the engine, and
+// some of them by somebody who is not to find a listener there for a moment: hence no net.Listen.
 func free(port int) bool {
-	l, err := net.Listen("tcp", local(port))
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return false
 	}
-	l.Close()
-	return true
+	defer unix.Close(fd)
+	// As servers do: connections of an earlier run that linger are no obstacle (socket(7)).
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return false
+	}
+	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}) == nil
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
