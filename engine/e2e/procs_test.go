@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // process is one that /proc shows.
@@ -90,4 +91,23 @@ func peakMemory(t *testing.T, pid int) int64 {
 	}
 	t.Fatalf("no VmHWM in the status of pid %d", pid)
 	return 0
+}
+
+// cpuTime gives how long the process has computed (utime and stime of proc(5), in hundredths of a second).
+func cpuTime(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var ticks int
+	for _, field := range fields[11:13] {
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
