@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"net/http"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -130,5 +132,33 @@ services:
 	release()
 	if got := next.ask("blog", "/"); got.Pid == blog.Pid {
 		t.Error("served by a process that was killed")
+	}
+}
+
+// TestAStoreThatWillNotOpen is set aside with a clear word, and what runs is known all the same: the keeper has it.
+func TestAStoreThatWillNotOpen(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	e := w.start("services:\n" + serviceOf("managed", "blog", "", ""))
+	blog := e.ask("blog", "/")
+	e.kill()
+	store := filepath.Join(w.state, "store")
+	manifests, err := filepath.Glob(filepath.Join(store, "MANIFEST-*"))
+	if err != nil || len(manifests) == 0 {
+		t.Fatalf("no manifest in %s: %v", store, err)
+	}
+	for _, path := range manifests {
+		if err := os.WriteFile(path, []byte("not what was written"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := w.launch(e.config)
+	next.ready()
+	if got := next.ask("blog", "/"); got.Pid != blog.Pid || w.starts("blog") != 1 {
+		t.Errorf("served by pid %d after %d starts; it was %d", got.Pid, w.starts("blog"), blog.Pid)
+	}
+	next.logged(`"level":"ERROR"`, "set aside", store)
+	if aside, _ := filepath.Glob(store + "?*/MANIFEST-*"); len(aside) == 0 {
+		t.Error("nothing was kept of it")
 	}
 }

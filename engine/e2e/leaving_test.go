@@ -104,19 +104,70 @@ services:
 	w.nothingLeft()
 }
 
-// TestLeavingFinishesRequests: what is in flight ends well, and nobody new is let in.
+// TestLeavingFinishesRequests: what is in flight ends well, and nobody new is let in; afterwards SIGINT ends what runs,
+// managed or delegated, and SIGTERM leaves it up.
 func TestLeavingFinishesRequests(t *testing.T) {
 	t.Parallel()
+	for _, c := range []struct {
+		signal syscall.Signal
+		stays  bool
+	}{{syscall.SIGINT, false}, {syscall.SIGTERM, true}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.gate("finish")
+			e := w.start("drainTimeout: 10m\nservices:\n" + serviceOf("managed", "blog", "", "responseTimeout: 10m") + serviceOf("daemon", "shop", "", ""))
+			shop := e.ask("shop", "/")
+			held := e.later("GET", "blog", atHold+"?gate=finish", nil)
+			blog := e.await("blog", "request", 1)
+			e.signal(c.signal)
+			e.acceptsNoMore()
+			if len(e.events("blog", "term")) > 0 || e.ended() {
+				t.Error("the service was told to end while a request is in flight")
+			}
+			e.open("finish")
+			if r := e.outcome(held); r.status != http.StatusOK {
+				t.Errorf("the request in flight got %v", r)
+			}
+			if code := e.wait(); code != 0 {
+				t.Errorf("the engine exited with %d; want 0", code)
+			}
+			for _, pid := range []int{blog.Pid, shop.Pid} {
+				if alive(pid) != c.stays {
+					t.Errorf("pid %d lives: %v; want %v", pid, alive(pid), c.stays)
+				}
+			}
+			if c.stays { // the next engine takes them down
+				next := w.launch(e.config)
+				next.ready()
+				next.interrupt()
+			}
+			e.nothingLeft()
+		})
+	}
+}
+
+// TestLeavingCutsWhatOutlastsDrainTimeout: a request that never ends does not keep the engine.
+func TestLeavingCutsWhatOutlastsDrainTimeout(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
-	w.gate("finish")
-	e := w.start(`
-drainTimeout: 1m
-services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
-`)
-	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
+	w.gate("never")
+	e := w.start("drainTimeout: 300ms\nservices:\n" + serviceOf("managed", "blog", "", ""))
+	held := e.later("GET", "blog", atHold+"?gate=never", nil)
 	e.await("blog", "request", 1)
 	e.signal(syscall.SIGINT)
+	if code := e.wait(); code != 0 {
+		t.Errorf("the engine exited with %d; want 0", code)
+	}
+	if r := <-held; r.err == nil {
+		t.Errorf("the request that was cut got %v", r.reply)
+	}
+	e.logged(`"level":"WARN"`, "requests were cut off")
+}
+
+// acceptsNoMore returns when nobody new is let in.
+func (e *engine) acceptsNoMore() {
+	e.Helper()
 	e.until("the engine to stop accepting", func() bool {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", e.port("front")))
 		if err == nil {
@@ -124,17 +175,6 @@ services:
 		}
 		return err != nil
 	})
-	if len(e.events("blog", "term")) > 0 || e.ended() {
-		t.Error("the service was told to end while a request is in flight")
-	}
-	e.open("finish")
-	if r := e.outcome(held); r.status != http.StatusOK {
-		t.Errorf("the request in flight got %v", r)
-	}
-	if code := e.wait(); code != 0 {
-		t.Errorf("the engine exited with %d; want 0", code)
-	}
-	e.nothingLeft()
 }
 
 // TestASecondSignalEndsAtOnce although a request is in flight that would be waited for.
