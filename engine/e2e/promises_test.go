@@ -20,7 +20,8 @@ var promises = map[string][]func(*testing.T){
 	"Services are children of the keeper, a process of its own: they outlive the engine, and none is left behind or started twice.": {
 		TestSIGTERMLeavesServicesUp, TestInterruptLeavesNothingBehind, TestStopEndsEveryProcess},
 	"An engine that is killed loses nothing but the missing seconds: the next one knows each service, finds its process again, goes on with its idle clock, and finishes what was half done ([the test](engine/e2e/killed_test.go) kills it in every state).": {
-		TestKilledEngine, TestIdleClockGoesOnWhileTheEngineIsAway, TestKilledKeeper, TestAPortThatSomebodyElseHasNow},
+		TestKilledEngine, TestKilledKeeper, TestKilledEngineAndKeeper, TestKilledUnderLoad, TestUpgrade,
+		TestIdleClockGoesOnWhileTheEngineIsAway, TestAPortThatSomebodyElseHasNow},
 	"An upgrade is not noticed: `dynapm engine -takeover` takes the place of the engine that runs, its listening sockets and its clients included. No connection is refused and no request fails; only WebSockets and requests longer than `drainTimeout` are cut.": {
 		TestTakeover, TestTakeoverCutsTunnels, TestTakeoverThatCannotBe},
 	"Paths, headers and bodies go through as they are; uploads and downloads of any size in constant memory.": {
