@@ -64,10 +64,7 @@ func (c *chunkReader) data(p []byte) (data []byte, n int, done bool, err error) 
 	for n < len(p) {
 		if c.state == inData {
 			size := int(min(c.left, int64(len(p)-n)))
-			c.left -= int64(size)
-			if c.left == 0 {
-				c.state = afterData
-			}
+			c.pass(size)
 			return p[n : n+size], n + size, false, nil
 		}
 		if err := c.step(p[n]); err != nil {
@@ -79,6 +76,13 @@ func (c *chunkReader) data(p []byte) (data []byte, n int, done bool, err error) 
 		}
 	}
 	return nil, n, false, nil
+}
+
+// pass notes that n bytes of data have gone another way. They must all be of the present chunk.
+func (c *chunkReader) pass(n int) {
+	if c.left -= int64(n); c.left == 0 {
+		c.state = afterData
+	}
 }
 
 // step takes one byte of what is not data.

@@ -19,6 +19,7 @@ type Counters struct {
 
 	BytesIn  int64 // read from clients
 	BytesOut int64 // written to clients
+	Spliced  int64 // of both directions, what went from socket to socket within the kernel
 
 	BackendConnects int64 // connections opened
 	BackendReuses   int64 // requests sent on a pooled connection
@@ -47,7 +48,7 @@ type Errors struct {
 // tally is the same as Counters, as a loop keeps it: written by the loop alone, read by anybody.
 type tally struct {
 	requests, waiting, leases, tunnels, answers, retries atomic.Int64
-	bytesIn, bytesOut                                    atomic.Int64
+	bytesIn, bytesOut, spliced                           atomic.Int64
 	backendConnects, backendReuses, backendIdle          atomic.Int64
 	overloaded                                           atomic.Int64
 
@@ -67,6 +68,7 @@ func (t *tally) addTo(c *Counters) {
 	c.Retries += t.retries.Load()
 	c.BytesIn += t.bytesIn.Load()
 	c.BytesOut += t.bytesOut.Load()
+	c.Spliced += t.spliced.Load()
 	c.BackendConnects += t.backendConnects.Load()
 	c.BackendReuses += t.backendReuses.Load()
 	c.BackendIdle += t.backendIdle.Load()

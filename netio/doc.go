@@ -33,6 +33,8 @@
 // readable or writable until a call shows that it no longer is. A write is tried at once; what the other side does not
 // take is held in one buffer, and while something is held nothing more is read. So each direction needs one buffer of
 // 16 KiB at most, and a slow reader stops its writer. Bodies and tunnels move in one place, splicer.move (relay.go).
+// Where a source fills a whole buffer and more of the body is to come, that goes through a pipe and never enters user
+// space (splice.go).
 // A small request on a warm connection costs six system calls, two of them waits that many connections share, and no
 // allocation.
 //
@@ -47,6 +49,8 @@
 //	waiter                 Admission from Wait to Grant, Refuse or Cancel; the client compares, so a late one meets nobody
 //	buffers                a pool of the loop. client.in: bytes read and not used. flow.held: read and not yet taken by the
 //	                       other side. upstream.in: the beginning of a reply's head
+//	pipes                  a pool of the loop, empty ones; flow.pipe as long as there are bytes in it. One that is given up
+//	                       with bytes in it is closed
 //	timers                 the loop's wheel; each conn has one deadline, whatever it stands for
 //	the parsed head        the loop: one request and one response for all its connections, good until the next is parsed
 //

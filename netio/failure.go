@@ -74,7 +74,7 @@ func (c *client) unreachable(errno syscall.Errno) {
 func (c *client) relayDeadline() int64 {
 	x, t := &c.x, &c.s.server.options.Timeouts
 	switch {
-	case x.reply.held != nil:
+	case x.reply.holds():
 		return x.reply.moved + int64(t.Write)
 	case x.headSent:
 		return 0
@@ -92,7 +92,7 @@ func (c *client) relayDeadline() int64 {
 func (c *client) relayExpired() {
 	x, tally := &c.x, &c.s.tally
 	switch {
-	case x.reply.held != nil:
+	case x.reply.holds():
 		tally.stalled.Add(1)
 		c.abort()
 	case !x.up.connected:
@@ -101,7 +101,7 @@ func (c *client) relayExpired() {
 	case x.asked != 0 || x.expect || x.deaf:
 		tally.responseTimeout.Add(1)
 		c.answer(timeoutAnswer)
-	case x.request.held != nil:
+	case x.request.holds():
 		tally.stalled.Add(1)
 		c.answer(timeoutAnswer)
 	default:

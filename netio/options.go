@@ -82,10 +82,11 @@ func orDefault(d *time.Duration, v time.Duration) {
 // answered 503. Above hard sockets a new client is closed at once: evio gives up on EMFILE. Up to all sockets, which are
 // fewer than RLIMIT_NOFILE, connections to backends are opened, so that a flood of clients leaves some for those who were
 // there before. What else is open is nobody's count, but the numbers tell: it is the lowest free one that is given, so one
-// from lastFile on means that nearly all are taken, by whomever.
+// from lastFile on means that nearly all are taken, by whomever. Pipes are a small part of the sockets; without one bodies
+// are copied.
 type limits struct {
-	clients, soft, hard, all int64
-	lastFile                 int
+	clients, soft, hard, all, pipes int64
+	lastFile                        int
 }
 
 func (o *Options) limits() limits {
@@ -96,7 +97,7 @@ func (o *Options) limits() limits {
 	files := int64(r.Cur)
 	all := max(files-min(reservedFiles, files/4), 16)
 	hard := all - all/8
-	l := limits{clients: hard, soft: hard - hard/8, hard: hard, all: all, lastFile: int(files - min(lastFiles, files/8))}
+	l := limits{clients: hard, soft: hard - hard/8, hard: hard, all: all, pipes: min(maxPipes, hard/16), lastFile: int(files - min(lastFiles, files/8))}
 	if o.MaxConnections > 0 {
 		l.clients = int64(o.MaxConnections)
 	}

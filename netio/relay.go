@@ -50,11 +50,14 @@ func (b *body) takeData(p []byte) (data, n int, ended bool, err error) {
 	return data, n, ended, err
 }
 
-// A flow is one direction of a pair. What was read and not yet taken by the other side is held; while something is
-// held nothing more is read, so a slow reader stops its writer and a flow never has more than one buffer.
+// A flow is one direction of a pair. What was read and not yet taken by the other side is held, in a buffer or in a pipe;
+// while something is held nothing more is read, so a slow reader stops its writer and a flow never has more than one of
+// them.
 type flow struct {
 	body    body
 	held    *buffer
+	pipe    *pipe   // see splice.go
+	bulk    bool    // the source gave as much as was asked for
 	excess  *buffer // what was read behind the end of the message
 	ended   bool    // the last byte of the message was read
 	shut    bool    // of a tunnel: the receiver was told that the sender has ended
@@ -67,8 +70,12 @@ type flow struct {
 func (f *flow) drop(s *splicer) {
 	s.buffers.put(f.held)
 	s.buffers.put(f.excess)
-	f.held, f.excess = nil, nil
+	s.pipes.put(f.pipe)
+	f.held, f.excess, f.pipe = nil, nil, nil
 }
+
+// holds tells whether something was read that the other side has not taken.
+func (f *flow) holds() bool { return f.held != nil || f.pipe != nil }
 
 // verdict is why a move stopped.
 type verdict uint8
@@ -88,15 +95,13 @@ const readsPerTurn = 16
 
 // move carries what it can of f's message from src to dst. This is the one place where bodies and tunnels are moved.
 func (s *splicer) move(f *flow, src, dst *conn) verdict {
-	for range readsPerTurn {
-		if f.held != nil {
-			switch errno := s.flush(f, dst); errno {
-			case 0:
-			case unix.EAGAIN:
-				return moveBlocked
-			default:
-				return moveSinkBroke
-			}
+	for work := 0; work < readsPerTurn; {
+		switch errno := s.flush(f, dst); errno {
+		case 0:
+		case unix.EAGAIN:
+			return moveBlocked
+		default:
+			return moveSinkBroke
 		}
 		switch {
 		case f.ended:
@@ -104,25 +109,41 @@ func (s *splicer) move(f *flow, src, dst *conn) verdict {
 		case !src.readable:
 			return moveBlocked
 		}
-		b := s.buffers.get()
-		n, errno := src.read(b.data)
-		if errno != 0 {
-			s.buffers.put(b)
-			switch errno {
-			case unix.EAGAIN:
-				return moveBlocked
-			case endOfStream:
-				return moveSourceEnd
+		spliced, errno := s.fillPipe(f, src)
+		if spliced {
+			work += spliceWorth
+		} else {
+			var malformed bool
+			if errno, malformed = s.fillBuffer(f, src); malformed {
+				return moveMalformed
 			}
-			return moveSourceBroke
+			work++
 		}
-		s.received(src, n)
-		b.w = n
-		if err := f.accept(s, b); err != nil {
-			return moveMalformed
+		switch errno {
+		case 0:
+		case unix.EAGAIN:
+			return moveBlocked
+		case endOfStream:
+			return moveSourceEnd
+		default:
+			return moveSourceBroke
 		}
 	}
 	return moveAgain
+}
+
+// fillBuffer has f take from src into a buffer. EAGAIN: nothing now, an event will come.
+func (s *splicer) fillBuffer(f *flow, src *conn) (errno syscall.Errno, malformed bool) {
+	b := s.buffers.get()
+	n, errno := src.read(b.data)
+	if errno != 0 {
+		s.buffers.put(b)
+		return errno, false
+	}
+	s.received(src, n)
+	b.w = n
+	f.bulk = n == len(b.data)
+	return 0, f.accept(s, b) != nil
 }
 
 // accept takes a buffer that was read: what belongs to the message is held, what follows it is excess.
@@ -150,6 +171,9 @@ func (f *flow) accept(s *splicer, b *buffer) error {
 
 // flush writes on what is held. EAGAIN: not all of it was taken.
 func (s *splicer) flush(f *flow, dst *conn) syscall.Errno {
+	if f.pipe != nil {
+		return s.emptyPipe(f, dst)
+	}
 	for f.held != nil {
 		if !dst.writable {
 			return unix.EAGAIN

@@ -31,7 +31,7 @@ func (c *client) pushRequest() bool {
 	if !x.up.connected && !x.up.writable {
 		return false
 	}
-	waits, before := x.expect && x.request.held == nil, x.request.total
+	waits, before := x.expect && !x.request.holds(), x.request.total
 	v := s.move(&x.request, &c.conn, &x.up.conn)
 	if x.request.total > 0 {
 		c.connected()

@@ -26,16 +26,14 @@ type rig struct {
 // newRig starts a server whose one service, for every host, is the backend at address ("" for none yet).
 func newRig(t *testing.T, address string, change ...func(*Options)) *rig {
 	t.Helper()
-	return newCappedRig(t, address, 0, change...)
+	return newLimitedRig(t, address, func(*limits) {}, change...)
 }
 
-// newCappedRig does so with one hard cap on all sockets; 0: the usual ones.
+// newCappedRig does so with one hard cap on all sockets.
 func newCappedRig(t *testing.T, address string, hard int64, change ...func(*Options)) *rig {
 	t.Helper()
 	return newLimitedRig(t, address, func(l *limits) {
-		if hard > 0 {
-			l.soft, l.hard, l.all = hard, hard, hard
-		}
+		l.soft, l.hard, l.all = hard, hard, hard
 	}, change...)
 }
 
@@ -70,6 +68,9 @@ func (r *rig) end() {
 	c := r.Counters()
 	if c.Leases != 0 || c.Waiting != 0 || c.Connections != 0 || c.BackendIdle != 0 || c.Tunnels != 0 || c.Errors.Panics != 0 {
 		r.Errorf("after Close: %+v", c)
+	}
+	if p, s := r.pipes.Load(), r.sockets.Load(); p != 0 || s != 0 {
+		r.Errorf("after Close: %d pipes, %d sockets", p, s)
 	}
 	r.gates.each(func(g *gate) {
 		if n := g.out.Load(); n != 0 {
@@ -231,9 +232,10 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// dial connects a client.
+// dial connects a client. What the test has written before, the loops see: gates.Route takes the same lock later.
 func (r *rig) dial() *peer {
 	r.Helper()
+	r.gates.each(func(*gate) {})
 	c, err := net.Dial("tcp", r.listener.Addr().String())
 	if err != nil {
 		r.Fatal(err)

@@ -18,7 +18,8 @@ type Server struct {
 
 	generation atomic.Uint32
 	clients    atomic.Int64 // client connections, evio's included
-	sockets    atomic.Int64 // those, and the connections to backends
+	sockets    atomic.Int64 // those, the connections to backends, and the descriptors of pipes
+	pipes      atomic.Int64
 	accepted   atomic.Int64
 	refused    atomic.Int64 // by the hard cap
 	adopted    atomic.Uint64

@@ -42,6 +42,7 @@ type splicer struct {
 	wheel    wheel
 	trimmed  int64 // when the buffers were last trimmed
 	buffers  bufferPool
+	pipes    pipePool
 	pools    map[*Backend]*pool
 	lastPool *pool
 
@@ -69,7 +70,7 @@ func newSplicer(server *Server) (*splicer, error) {
 	}
 	return &splicer{
 		server: server, epoll: epoll, inbox: box, start: time.Now().Add(-time.Second),
-		ended: make(chan struct{}), pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
+		ended: make(chan struct{}), pipes: pipePool{server: server}, pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
 	}, nil
 }
 
@@ -173,7 +174,7 @@ func (s *splicer) patience() int {
 		return 0
 	}
 	ns := s.wheel.wait(s.now)
-	if len(s.buffers.free) > spareBuffers {
+	if len(s.buffers.free) > spareBuffers || len(s.pipes.free) > 0 {
 		if ns < 0 || ns > int64(time.Second) {
 			ns = int64(time.Second)
 		}
@@ -189,6 +190,7 @@ func (s *splicer) trim() {
 	if s.now-s.trimmed > int64(time.Second) {
 		s.trimmed = s.now
 		s.buffers.trim()
+		s.pipes.trim()
 	}
 }
 
@@ -295,6 +297,7 @@ func (s *splicer) end() {
 			p.all.close()
 		}
 	}
+	s.pipes.empty()
 	unix.Close(s.epoll)
 	for _, m := range s.inbox.close() {
 		if m.done != nil {

@@ -90,3 +90,19 @@ func sysWait(epoll int, events []unix.EpollEvent, ms int) (int, syscall.Errno) {
 	n, _, errno := syscall.Syscall6(unix.SYS_EPOLL_PWAIT, uintptr(epoll), uintptr(unsafe.Pointer(unsafe.SliceData(events))), uintptr(len(events)), uintptr(ms), 0, 0)
 	return int(n), errno
 }
+
+func sysPipe() (r, w int, errno syscall.Errno) {
+	var fds [2]int32
+	_, _, errno = syscall.RawSyscall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&fds)), unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	return int(fds[0]), int(fds[1]), errno
+}
+
+func sysPipeSize(fd, size int) {
+	syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETPIPE_SZ, uintptr(size))
+}
+
+// sysSplice moves up to n bytes from one descriptor to another, one of which is a pipe.
+func sysSplice(from, to, n int) (int, syscall.Errno) {
+	r, _, errno := syscall.RawSyscall6(unix.SYS_SPLICE, uintptr(from), 0, uintptr(to), 0, uintptr(n), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+	return int(r), errno
+}
