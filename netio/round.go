@@ -20,6 +20,7 @@ import (
 type round struct {
 	front *front
 	bell  *bell
+	doze  *doze
 	spare spareFiles
 	over  chan error // evio's Serve has returned
 	heard chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
@@ -59,6 +60,7 @@ func startRound(f *front) (*round, error) {
 		return nil, err
 	}
 	r.spare.release(decoys)
+	r.doze = newDoze(r.bell)
 	r.sweeper = time.AfterFunc(time.Hour, r.sweep)
 	r.sweeper.Stop()
 	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
@@ -74,6 +76,7 @@ func startRound(f *front) (*round, error) {
 		r.spare.release(0)
 		r.bell.close()
 		r.sweeper.Stop()
+		r.doze.timer.Stop()
 		select {
 		case err = <-r.heard: // why Serving has refused, or nothing of interest
 		default:
@@ -126,8 +129,12 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 	defer r.rescue(&action, evio.Close)
 	s := r.front.server
 	if c.AddrIndex() == 0 {
-		return nil, o, r.onBell(c)
+		if action = r.onBell(c); action == evio.None {
+			r.doze.begin(c)
+		}
+		return nil, o, action
 	}
+	r.doze.busy = true
 	s.accepted.Add(1)
 	if s.sockets.Load() >= s.limits.hard || connFd(c) >= s.limits.lastFile {
 		s.refused.Add(1)
@@ -172,6 +179,9 @@ func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) 
 	defer r.rescue(&action, evio.Close)
 	a, ok := c.Context().(*arrival)
 	switch {
+	case !ok && len(in) > 0:
+		r.doze.sleep()
+		return nil, evio.None
 	case !ok:
 		return nil, r.onBell(c)
 	case a.expired.Load():
