@@ -138,8 +138,10 @@ func (s *splicer) handle(fd int, gen uint32) {
 	c.owner.wake()
 }
 
-// pollFor is how long a loop that had work waits in a way that costs less and keeps its thread ready.
-const pollFor = 2 // ms
+// pollFor is how long a loop that had work waits in a way that costs less and keeps its thread ready. A wait of the other
+// kind has the runtime take the P away, and its monitor wake fifty times within the next milliseconds. After ten
+// milliseconds the monitor would interrupt this one.
+const pollFor = 9 // ms
 
 // wait fills s.events.
 func (s *splicer) wait() {
