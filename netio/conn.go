@@ -17,6 +17,7 @@ type conn struct {
 	writable bool
 	finished bool // the peer sends no more (EPOLLRDHUP), or the connection broke (EPOLLHUP, EPOLLERR)
 	toClient bool // the peer is a client: its bytes are counted
+	blocking bool // reads and writes do not mind, splice would block
 	owner    owner
 	timer    timer
 }

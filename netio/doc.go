@@ -6,8 +6,8 @@
 // front.go, round.go: evio accepts it and collects its first head. A silent or slow client costs a few hundred bytes.
 // When the head is whole, or known to be bad, evio lets go of the socket and never hears of it again.
 //
-// handOver (evio.go): the socket becomes non-blocking and is added to the epoll of one splicer, where it stays. From
-// here on it is a client (client.go) of that splicer and touched by no other goroutine.
+// handOver (evio.go): the socket is added to the epoll of one splicer, where it stays. From here on it is a client
+// (client.go) of that splicer and touched by no other goroutine.
 //
 // splicer.go: the loop. Each turn takes a batch of events, finds whom each is for (table.go), and has that client do
 // what can be done. A client does so by its state, in step:

@@ -1,7 +1,6 @@
 package netio
 
 import (
-	"reflect"
 	"time"
 
 	"github.com/tidwall/evio"
@@ -49,10 +48,4 @@ func (d *doze) sleep() {
 	}
 	d.busy = false
 	d.timer.Reset(dozeAfter)
-}
-
-// epollOf returns the epoll descriptor of a connection's loop.
-func epollOf(c evio.Conn) int {
-	loop := reflect.ValueOf(c).Elem().FieldByName("loop")
-	return int(loop.Elem().FieldByName("poll").Elem().FieldByName("fd").Int())
 }

@@ -20,6 +20,12 @@ import (
 // connFd returns the descriptor of a connection that evio has.
 func connFd(c evio.Conn) int { return int(reflect.ValueOf(c).Elem().Field(0).Int()) }
 
+// epollOf returns the epoll descriptor of a connection's loop.
+func epollOf(c evio.Conn) int {
+	loop := reflect.ValueOf(c).Elem().FieldByName("loop")
+	return int(loop.Elem().FieldByName("poll").Elem().FieldByName("fd").Int())
+}
+
 // detachedFd returns the descriptor of a connection that evio has let go. Reading and writing through rwc itself would
 // block a thread.
 func detachedFd(rwc io.ReadWriteCloser) int {
@@ -74,7 +80,7 @@ func listenersAt(address netip.AddrPort) ([]int, error) {
 // handOver makes a connection that evio has let go the loop's. The call that adds it to the loop's epoll also wakes the
 // loop: the new socket is writable, and that is its first event. It may have been closed again when this returns.
 func (s *splicer) handOver(fd, listener int, address netip.Addr, a *arrival) syscall.Errno {
-	if errno := sysAdopt(fd); errno != 0 {
+	if errno := sysCloseOnExec(fd); errno != 0 {
 		return errno
 	}
 	c := &client{
@@ -84,7 +90,7 @@ func (s *splicer) handOver(fd, listener int, address netip.Addr, a *arrival) sys
 	if len(a.bytes) > 0 {
 		c.in = &buffer{data: a.bytes, w: len(a.bytes)}
 	}
-	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), toClient: true, owner: c}
+	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), toClient: true, blocking: true, owner: c}
 	s.tally.bytesIn.Add(int64(len(a.bytes)))
 	s.handed.Add(1)
 	errno := s.register(&c.conn)

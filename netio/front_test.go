@@ -106,9 +106,6 @@ func TestHandedOverSocket(t *testing.T) {
 	if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); flags&unix.FD_CLOEXEC == 0 {
 		t.Error("children would inherit it")
 	}
-	if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); flags&unix.O_NONBLOCK == 0 {
-		t.Error("it blocks")
-	}
 	if on, _ := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY); on == 0 {
 		t.Error("Nagle is on")
 	}

@@ -28,6 +28,7 @@ type round struct {
 	replaced []int       // evio's descriptors for listeners, which are ours now
 	request  request     // to see whether a head is whole
 	emptied  atomic.Bool // evio has nothing more to give to the loops
+	early    [bufferSize]byte
 
 	mu          sync.Mutex // guards what follows, and that no connection is closed while it is woken
 	first, last *arrival   // connections without a whole head, oldest first
@@ -145,7 +146,10 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 	r.join(a)
 	c.SetContext(a)
 	o.ReuseInputBuffer = true // what is kept of it is copied
-	return nil, o, r.unlessYielding(evio.None)
+	// Most clients send their head right behind the handshake. What is here already need not wait until evio has asked
+	// its epoll for it, and then asked it for no more: of a connection's five calls of epoll_ctl that saves two.
+	n, _ := sysRead(connFd(c), r.early[:])
+	return nil, o, r.collect(a, r.early[:max(n, 0)])
 }
 
 // onBell is called when the bell comes, and each time it is rung.
@@ -187,11 +191,19 @@ func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) 
 	case a.expired.Load():
 		return nil, evio.Close
 	}
+	return nil, r.collect(a, in)
+}
+
+// collect takes in what has arrived of a head, and has evio let go of the connection once that is decided.
+func (r *round) collect(a *arrival, in []byte) evio.Action {
+	if len(in) == 0 {
+		return r.unlessYielding(evio.None)
+	}
 	a.bytes = append(a.bytes, in...)
 	if n, err := parseRequest(a.bytes, &r.request); n > 0 || err != nil {
-		return nil, evio.Detach
+		return evio.Detach
 	}
-	return nil, r.unlessYielding(evio.None)
+	return r.unlessYielding(evio.None)
 }
 
 // onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.

@@ -105,6 +105,7 @@ func (s *splicer) emptyPipe(f *flow, dst *conn) syscall.Errno {
 // spliceTo moves up to n bytes of what there is into p, which must be empty: only then does EAGAIN say that the socket
 // is dry, and not that the pipe is full of small pieces. For the same reason it says nothing when less than n was moved.
 func (c *conn) spliceTo(p *pipe, n int) (int, syscall.Errno) {
+	c.neverBlock()
 	for {
 		n, errno := sysSplice(c.fd, p.w, n)
 		switch {
@@ -122,8 +123,17 @@ func (c *conn) spliceTo(p *pipe, n int) (int, syscall.Errno) {
 	}
 }
 
+// neverBlock is for a socket that evio has left in blocking mode. Most never come here, and are spared the call.
+func (c *conn) neverBlock() {
+	if c.blocking {
+		c.blocking = false
+		sysNonblock(c.fd)
+	}
+}
+
 // spliceFrom sends what the socket takes of p. EAGAIN: no room now, an event will come.
 func (c *conn) spliceFrom(p *pipe) (int, syscall.Errno) {
+	c.neverBlock()
 	for {
 		n, errno := sysSplice(p.r, c.fd, p.n)
 		switch {

@@ -10,8 +10,9 @@ import (
 // The calls of the loops. None of them blocks (but the last), so they go straight to the kernel: telling the scheduler
 // of each, as the syscall package does, would cost more than some of the calls themselves.
 
+// sysRead is recv(2): unlike read(2) it can be told not to block on a socket that may.
 func sysRead(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	n, _, errno := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
 
@@ -22,9 +23,9 @@ func sysPeek(fd int) (int, syscall.Errno) {
 	return int(n), errno
 }
 
-// sysWrite is send(2): unlike write(2) it can be told to raise no SIGPIPE.
+// sysWrite is send(2): unlike write(2) it can be told to raise no SIGPIPE, and not to block.
 func sysWrite(fd int, p []byte) (int, syscall.Errno) {
-	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL, 0, 0)
+	n, _, errno := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
 	return int(n), errno
 }
 
@@ -56,14 +57,16 @@ func sysReset(fd int) {
 	syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_LINGER, uintptr(unsafe.Pointer(&linger)), unsafe.Sizeof(linger), 0)
 }
 
-// sysAdopt makes a socket that evio left in blocking mode, and open to children, one of ours. F_SETFL can change
-// nothing else of a fresh socket, so its flags need not be read first.
-func sysAdopt(fd int) syscall.Errno {
-	if _, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC); errno != 0 {
-		return errno
-	}
-	_, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, unix.O_RDWR|unix.O_NONBLOCK)
+// sysCloseOnExec closes a socket, which evio leaves open to children, to them.
+func sysCloseOnExec(fd int) syscall.Errno {
+	_, _, errno := syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, unix.FD_CLOEXEC)
 	return errno
+}
+
+// sysNonblock puts a socket into non-blocking mode. F_SETFL can change nothing else of a socket of ours, so its flags need
+// not be read first.
+func sysNonblock(fd int) {
+	syscall.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, unix.O_RDWR|unix.O_NONBLOCK)
 }
 
 // sysAdd registers fd once for everything, edge-triggered. What comes back with an event is fd and gen.
