@@ -31,7 +31,7 @@ var (
 // answer replies to the present request in place of a backend. The lease and the upstream are given back at once. The
 // connection goes on if the request wanted it to and was read to its end.
 func (c *client) answer(a *Answer) {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	s.tally.answers.Add(1)
 	if x.up != nil {
 		x.up.free(false)
@@ -59,7 +59,7 @@ func (c *client) answer(a *Answer) {
 
 // skipBody passes over what is here of the body of a request that goes nowhere.
 func (c *client) skipBody() {
-	x := &c.x
+	x := c.x
 	x.request.drop(c.s)
 	if x.headLen == 0 || x.taken > 0 {
 		return
@@ -71,7 +71,7 @@ func (c *client) skipBody() {
 
 // flushAnswer writes the rest of an answer, and goes on to what follows it.
 func (c *client) flushAnswer() bool {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	if errno := s.flush(&x.reply, &c.conn); errno != 0 {
 		if !c.clientBroke(errno) {
 			s.wheel.set(&c.timer, x.reply.moved+int64(s.server.options.Timeouts.Write))
@@ -99,7 +99,8 @@ func (c *client) refuseHead(err error) {
 		c.s.tally.badRequest.Add(1)
 	}
 	c.s.headOf = nil
-	c.x = exchange{open: true, minor: 1, started: c.s.now}
+	c.x = c.s.exchanges.get()
+	*c.x = exchange{open: true, minor: 1, started: c.s.now}
 	if c.s.server.options.RequestLog != nil {
 		c.x.entry = &Entry{Client: c.address}
 	}

@@ -40,7 +40,7 @@ type client struct {
 	scanned int     // how many bytes of it are known to hold no whole head
 	waits   int64   // in stateHead, since when
 
-	x exchange
+	x *exchange // from a whole head until the next one is awaited, or the close; else nil
 }
 
 // wake handles an event on the connection, and whatever else may have changed for it. A client that keeps its loop busy
@@ -251,6 +251,7 @@ func (c *client) retire() {
 	s.unregister(&c.conn)
 	s.buffers.put(c.in)
 	c.in = nil
+	c.dropExchange()
 	c.state = stateClosed
 	s.forget(c)
 }

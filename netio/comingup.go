@@ -15,14 +15,14 @@ const (
 // whole request in our buffer; and if the backend may have seen any of it, it must be one that may be repeated
 // (RFC 9110 section 9.2.2).
 func (c *client) comingUp(unseen bool) bool {
-	x := &c.x
+	x := c.x
 	return !x.begun && x.headLen > 0 && (unseen || x.idempotent) &&
 		!x.backend.retired.Load() && time.Now().Before(x.backend.RetryUntil)
 }
 
 // pause lets the request rest until it is tried again. The pauses grow with the time it has waited.
 func (c *client) pause() {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	if x.paused == 0 {
 		x.paused = s.now
 	}
@@ -43,7 +43,7 @@ func (c *client) resume() {
 
 // sendAgain sends the request on a connection of its own.
 func (c *client) sendAgain() {
-	x := &c.x
+	x := c.x
 	x.deaf, x.asked, x.request.total = false, 0, 0
 	c.forward(false)
 }

@@ -51,6 +51,7 @@
 //	                       other side. upstream.in: the beginning of a reply's head
 //	pipes                  a pool of the loop, empty ones; flow.pipe as long as there are bytes in it. One that is given up
 //	                       with bytes in it is closed
+//	exchange               a pool of the loop; the client's from begin to nextRequest, or to its close
 //	timers                 the loop's wheel; each conn has one deadline, whatever it stands for
 //	the parsed head        the loop: one request and one response for all its connections, good until the next is parsed
 //

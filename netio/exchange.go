@@ -51,7 +51,8 @@ func (c *client) begin(n int) {
 	s.tally.requests.Add(1)
 	c.scanned, c.waits = 0, 0
 	s.wheel.set(&c.timer, 0)
-	c.x = exchange{
+	c.x = s.exchanges.get()
+	*c.x = exchange{
 		open: true, headLen: n, minor: r.minor, isHead: r.isHead, idempotent: r.idempotent, upgrade: r.upgrade,
 		keepAlive: r.keepAlive && !c.overloaded && !s.closing(), expect: r.expectContinue, started: s.now,
 	}
@@ -157,7 +158,7 @@ func (c *client) refused(w *Waiter, a *Answer) {
 // forward sends the request to its backend: on a pooled connection if allowed and if there is one. If it could not be
 // sent again, that connection must be known to stand.
 func (c *client) forward(pooled bool) {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	r := c.head()
 	x.request.ended = x.request.body.start(r.body)
 	n, ended, err := x.request.body.take(bytesOf(c.in)[x.headLen:])
@@ -199,7 +200,7 @@ func (c *client) head() *request {
 
 // sendHead writes the head, and what there is of the body, in one piece.
 func (c *client) sendHead(u *upstream, r *request) {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	f := forward{clientIP: c.ip, proto: "http", trusted: c.trusted, host: x.backend.Host}
 	out := r.appendTo(s.scratch[:0], &f)
 	out = append(out, bytesOf(c.in)[x.headLen:x.taken]...)
@@ -244,7 +245,7 @@ func (c *client) consume() {
 
 // endRequest ends the exchange and gives back all it holds. Each exchange comes here exactly once.
 func (c *client) endRequest(reusable bool) {
-	x := &c.x
+	x := c.x
 	if invariants && !x.open {
 		panic("a request has ended twice")
 	}
@@ -281,7 +282,7 @@ func (c *client) giveUp() {
 	if c.state == stateTunnel {
 		c.s.tally.tunnels.Add(-1)
 	}
-	if c.x.open {
+	if c.x != nil && c.x.open {
 		c.endRequest(false)
 	}
 }
@@ -299,8 +300,41 @@ func (c *client) leave() {
 // nextRequest goes on to the client's next request.
 func (c *client) nextRequest() bool {
 	c.consume()
+	c.dropExchange()
 	c.state = stateHead
 	return true
+}
+
+// dropExchange gives an exchange that has ended back to the loop: a client that only waits is a small thing.
+func (c *client) dropExchange() {
+	c.s.exchanges.put(c.x)
+	c.x = nil
+}
+
+// An exchangePool is the free list of one loop.
+type exchangePool struct{ free []*exchange }
+
+// spareExchanges bounds it.
+const spareExchanges = 4096
+
+func (p *exchangePool) get() *exchange {
+	n := len(p.free) - 1
+	if n < 0 {
+		return new(exchange)
+	}
+	x := p.free[n]
+	p.free = p.free[:n]
+	return x
+}
+
+// put takes x back; nil is allowed.
+func (p *exchangePool) put(x *exchange) {
+	if invariants && x != nil && x.open {
+		panic("an exchange was dropped before its end")
+	}
+	if x != nil && len(p.free) < spareExchanges {
+		p.free = append(p.free, x)
+	}
 }
 
 const statusClientGone = 499 // nginx's

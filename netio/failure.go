@@ -9,7 +9,7 @@ import (
 
 // sinkBroke handles a backend that takes no more of the request. It may have answered before: that is read first.
 func (c *client) sinkBroke() bool {
-	x := &c.x
+	x := c.x
 	if !x.up.connected {
 		return c.backendLost(&c.s.tally.connect)
 	}
@@ -32,7 +32,7 @@ func (c *client) clientBroke(errno syscall.Errno) bool {
 // or the request is sent again where RFC 9110 section 9.2.2 allows it and only a pooled connection had died; after it
 // the client sees the connection break.
 func (c *client) backendLost(kind *atomic.Int64) bool {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	again := x.up.reused && !x.begun && x.idempotent && x.headLen > 0 && !x.backend.cut.Load()
 	later := c.comingUp(!x.up.connected)
 	x.up.free(false)
@@ -72,7 +72,7 @@ func (c *client) unreachable(errno syscall.Errno) {
 // relayDeadline is when patience ends with whoever's turn it is; 0 for never, as in a reply that the backend takes its
 // time for.
 func (c *client) relayDeadline() int64 {
-	x, t := &c.x, &c.s.server.options.Timeouts
+	x, t := c.x, &c.s.server.options.Timeouts
 	switch {
 	case x.reply.holds():
 		return x.reply.moved + int64(t.Write)
@@ -90,7 +90,7 @@ func (c *client) relayDeadline() int64 {
 
 // relayExpired handles that deadline.
 func (c *client) relayExpired() {
-	x, tally := &c.x, &c.s.tally
+	x, tally := c.x, &c.s.tally
 	switch {
 	case x.reply.holds():
 		tally.stalled.Add(1)

@@ -80,7 +80,9 @@ func (s *splicer) yield(heir Heir) {
 func (c *client) bequeath() {
 	s := c.s
 	i := Inheritance{FD: c.fd, Listener: c.listener, Bytes: append([]byte(nil), bytesOf(c.in)...)}
-	c.x.entry = nil // the heir logs it
+	if c.x != nil {
+		c.x.entry = nil // the heir logs it
+	}
 	c.giveUp()
 	// A close would not take it out of epoll, since the heir's descriptor keeps the socket open (epoll(7)).
 	sysRemove(s.epoll, c.fd)

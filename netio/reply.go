@@ -24,7 +24,7 @@ func (c *client) relay() bool {
 
 // pushRequest moves the request on. It returns true if that has led to another state.
 func (c *client) pushRequest() bool {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	if x.asked != 0 || x.deaf {
 		return false
 	}
@@ -61,7 +61,7 @@ func (c *client) pushRequest() bool {
 
 // pullReply moves the reply on. It returns true if that has led to another state.
 func (c *client) pullReply() bool {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	if !x.up.connected {
 		return false
 	}
@@ -106,7 +106,7 @@ func (c *client) pullReply() bool {
 // readReplyHead reads once, and sends on what that completes: interim responses, the final head and the part of the
 // body that came with it.
 func (c *client) readReplyHead() (changed, blocked bool) {
-	x, s := &c.x, c.s
+	x, s := c.x, c.s
 	u := x.up
 	b := u.in
 	if b == nil {
@@ -151,7 +151,7 @@ func (c *client) readReplyHead() (changed, blocked bool) {
 
 // replyBegins is called at the first byte of a reply: from here on the request cannot be sent again.
 func (c *client) replyBegins() {
-	x := &c.x
+	x := c.x
 	x.begun = true
 	if x.request.ended {
 		c.consume()
@@ -165,7 +165,7 @@ func (c *client) replyBegins() {
 // passHeads appends to out what the client is to get of b: each whole head, and after the final one what there is of
 // its body.
 func (c *client) passHeads(b *buffer, out []byte) ([]byte, error) {
-	x, r := &c.x, &c.s.response
+	x, r := c.x, &c.s.response
 	for {
 		n, err := parseResponse(bytesOf(b), x.isHead, r)
 		if n == 0 {
@@ -191,7 +191,7 @@ func (c *client) passHeads(b *buffer, out []byte) ([]byte, error) {
 
 // passFinal appends the final head, with what the client must know of its connection, and the beginning of the body.
 func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
-	x, s, r := &c.x, c.s, &c.s.response
+	x, s, r := c.x, c.s, &c.s.response
 	x.headSent, x.status = true, r.status
 	x.expect = false
 	x.up.keep = r.keepAlive
@@ -224,7 +224,7 @@ func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
 
 // endReply ends the exchange after the last byte of the reply.
 func (c *client) endReply() bool {
-	x := &c.x
+	x := c.x
 	if x.status == 101 {
 		c.openTunnel()
 		return true

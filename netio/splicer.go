@@ -3,6 +3,7 @@ package netio
 import (
 	"fmt"
 	"log/slog"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
@@ -16,6 +17,7 @@ import (
 type splicer struct {
 	server *Server
 	epoll  int
+	poll   int // milliseconds, see longPoll
 	inbox  *inbox
 	tally  tally
 	handed atomic.Int64 // clients, from the hand-over to the close
@@ -39,12 +41,14 @@ type splicer struct {
 	cutting  bool
 	heir     Heir // who gets the clients; nil: nobody
 
-	wheel    wheel
-	trimmed  int64 // when the buffers were last trimmed
-	buffers  bufferPool
-	pipes    pipePool
-	pools    map[*Backend]*pool
-	lastPool *pool
+	wheel   wheel
+	trimmed int64 // when the buffers were last trimmed
+	buffers bufferPool
+	pipes   pipePool
+
+	exchanges exchangePool
+	pools     map[*Backend]*pool
+	lastPool  *pool
 
 	// What parsing and building a head needs, once for all connections.
 	request  request
@@ -69,7 +73,7 @@ func newSplicer(server *Server) (*splicer, error) {
 		return nil, errno
 	}
 	return &splicer{
-		server: server, epoll: epoll, inbox: box, start: time.Now().Add(-time.Second),
+		server: server, poll: pollTime(server.options.Splicers), epoll: epoll, inbox: box, start: time.Now().Add(-time.Second),
 		ended: make(chan struct{}), pipes: pipePool{server: server}, pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
 	}, nil
 }
@@ -138,10 +142,21 @@ func (s *splicer) handle(fd int, gen uint32) {
 	c.owner.wake()
 }
 
-// pollFor is how long a loop that had work waits in a way that costs less and keeps its thread ready. A wait of the other
-// kind has the runtime take the P away, and its monitor wake fifty times within the next milliseconds. After ten
-// milliseconds the monitor would interrupt this one.
-const pollFor = 9 // ms
+// longPoll is how long a loop that had work waits in a way that costs less and keeps its thread and its P ready. A wait of
+// the other kind has the runtime take the P away, and its monitor wake fifty times within the next milliseconds. After
+// ten milliseconds the monitor would interrupt this one. Where the loops could keep all Ps to themselves, nobody else would
+// run meanwhile, and it is shortPoll.
+const (
+	longPoll  = 9 // ms
+	shortPoll = 1
+)
+
+func pollTime(loops int) int {
+	if runtime.GOMAXPROCS(0) > loops {
+		return longPoll
+	}
+	return shortPoll
+}
 
 // wait fills s.events.
 func (s *splicer) wait() {
@@ -149,7 +164,7 @@ func (s *splicer) wait() {
 	var n int
 	var errno syscall.Errno
 	if s.busy || ms == 0 {
-		short := pollFor
+		short := s.poll
 		if ms >= 0 {
 			short = min(short, ms)
 		}

@@ -3,7 +3,7 @@ package netio
 // openTunnel turns an exchange whose 101 has been sent into a tunnel. Its lease lasts until both ends have closed. What
 // the client has sent early goes first.
 func (c *client) openTunnel() {
-	x := &c.x
+	x := c.x
 	c.consume()
 	held := c.in
 	c.in, c.scanned = nil, 0
@@ -17,7 +17,7 @@ func (c *client) openTunnel() {
 // tunnel moves what there is in both directions. Each ends on its own: one side's FIN is passed on, and the other may
 // still speak.
 func (c *client) tunnel() bool {
-	x := &c.x
+	x := c.x
 	if !c.pour(&x.request, &c.conn, &x.up.conn) || !c.pour(&x.reply, &x.up.conn, &c.conn) {
 		c.abort()
 		return false

@@ -7,9 +7,12 @@ import (
 )
 
 // coldRig is a rig whose service is not ready.
-func coldRig(t *testing.T) *rig {
+func coldRig(t *testing.T, onWait ...func(*Waiter)) *rig {
 	r := newRig(t, echo(t))
-	r.service().open.Store(false)
+	for _, f := range onWait {
+		r.service().onWait = f
+	}
+	r.service().open.Store(false) // the loops see what was written before
 	return r
 }
 
@@ -63,11 +66,13 @@ func TestGrantedInVain(t *testing.T) {
 
 // TestGrantWithinWait checks an Admission that answers from within the call.
 func TestGrantWithinWait(t *testing.T) {
-	r := coldRig(t)
-	r.service().onWait = func(w *Waiter) {
-		r.service().open.Store(true)
+	r := newRig(t, echo(t))
+	g := r.service()
+	g.onWait = func(w *Waiter) {
+		g.open.Store(true)
 		w.Grant()
 	}
+	g.open.Store(false)
 	c := r.dial()
 	c.send(get("/"))
 	c.wantReply("GET", 200, "GET a.example / []")
@@ -139,9 +144,8 @@ func TestGoneWhileWaiting(t *testing.T) {
 
 // TestLateAnswers sends a Grant and a Refuse to a request that is no longer there.
 func TestLateAnswers(t *testing.T) {
-	r := coldRig(t)
 	var late []*Waiter
-	r.service().onWait = func(w *Waiter) { late = append(late, w) }
+	r := coldRig(t, func(w *Waiter) { late = append(late, w) })
 	c := r.dial()
 	c.send(get("/"))
 	eventually(t, "it waits", func() bool { return r.Counters().Waiting == 1 })
