@@ -169,7 +169,7 @@ func (l *pipePool) get() *pipe {
 		server.pipes.Add(-1)
 		return nil
 	}
-	p, errno := newPipe()
+	p, errno := newPipe(server.limits.lastFile)
 	if errno != 0 {
 		server.pipes.Add(-1)
 		return nil
@@ -214,10 +214,15 @@ func (l *pipePool) close(p *pipe) {
 	l.server.sockets.Add(-filesPerPipe)
 }
 
-func newPipe() (*pipe, syscall.Errno) {
+func newPipe(lastFile int) (*pipe, syscall.Errno) {
 	r, w, errno := sysPipe()
 	if errno != 0 {
 		return nil, errno
+	}
+	if max(r, w) >= lastFile { // nearly all descriptors are taken
+		sysClose(r)
+		sysClose(w)
+		return nil, unix.EMFILE
 	}
 	sysPipeSize(w, pipeSize) // refused to a user who has many: then less is moved at a time
 	return &pipe{r: r, w: w}, 0
