@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -20,6 +21,7 @@ type Backend struct {
 	Host            string        // replaces the client's Host field; "": the client's goes through
 	ResponseTimeout time.Duration // from the fully sent request to the head of its reply
 	RetryUntil      time.Time     // until then it may still be coming up, and refused requests are tried again; set before use
+	TLS             *tls.Config   // nil: it is spoken to in plain; else ServerName must be set, NextProtos is ours; set before use
 
 	family  int
 	sockLen uint32
@@ -28,6 +30,8 @@ type Backend struct {
 	selfConnect bool        // the port is ephemeral: a connect without a listener can meet itself
 	retired     atomic.Bool // its run is ending: connections are not pooled any more
 	cut         atomic.Bool // its run has ended: no request is sent to it any more
+
+	trouble atomic.Pointer[string] // why it could not be reached last, by TLS; nil: it could
 }
 
 // NewBackend makes a Backend of an address that needs no resolving: the loops must not block. A responseTimeout of 0 is 30 s.
@@ -49,6 +53,15 @@ func NewBackend(address, host string, responseTimeout time.Duration) (*Backend, 
 	}
 	b.setInet(netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port()))
 	return b, nil
+}
+
+// Trouble says why the backend could not be reached when that was last tried; "" if it could. Only of one with TLS is
+// that known.
+func (b *Backend) Trouble() string {
+	if reason := b.trouble.Load(); reason != nil {
+		return *reason
+	}
+	return ""
 }
 
 // setUnix fills in a sockaddr_un (unix(7)); the path includes its terminating zero.

@@ -15,6 +15,7 @@ const (
 	stateHead   clientState = iota // between requests, or in a head
 	stateWait                      // its request waits for the service
 	statePause                     // its request is tried again in a moment
+	stateBridge                    // a bridge to its backend is being made
 	stateRelay                     // request and reply go between it and a backend
 	stateTunnel                    // upgraded: bytes go both ways
 	stateAnswer                    // an answer of ours goes out
@@ -73,7 +74,7 @@ func (c *client) step() bool {
 	switch c.state {
 	case stateHead:
 		return c.readHead()
-	case stateWait, statePause:
+	case stateWait, statePause, stateBridge:
 		return c.stillThere()
 	case stateRelay:
 		return c.relay()
@@ -89,7 +90,7 @@ func (c *client) step() bool {
 
 // atRest tells whether nothing of the client is with a backend or on its way back.
 func (c *client) atRest() bool {
-	return c.state == stateHead || c.state == stateWait || c.state == statePause
+	return c.state == stateHead || c.state == stateWait || c.state == statePause || c.state == stateBridge
 }
 
 // readHead reads until a head is whole.

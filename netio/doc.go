@@ -16,6 +16,7 @@
 //	                          Admission.Route says where it goes, Route.Acquire gives a lease
 //	stateWait    stillThere   the service is not ready: parked until Grant or Refuse comes by the inbox, reading nothing
 //	statePause   stillThere   the service is just coming up: the request is tried again in a moment (comingup.go)
+//	stateBridge  stillThere   its backend speaks TLS, and a bridge to it is being made (secure.go)
 //	stateRelay   relay        the head, rewritten, goes to a connection of the pool (pool.go) or a new one (upstream.go),
 //	                          the body follows; the reply comes back (reply.go). What goes wrong is in failure.go
 //	stateTunnel  tunnel       after a 101, bytes go both ways until both ends have closed (tunnel.go)
@@ -38,6 +39,9 @@
 // A small request on a warm connection costs six system calls, two of them waits that many connections share, and no
 // allocation.
 //
+// A backend that speaks TLS has a bridge before it (bridge.go): two goroutines with crypto/tls at the other end of a pair
+// of unix sockets, whose one end is an upstream to the loop, which knows of no TLS otherwise.
+//
 // # Who owns what
 //
 //	listening sockets      the Listener; evio's loop watches duplicates of them
@@ -45,6 +49,8 @@
 //	                       from client.bequeath
 //	socket to a backend    the upstream; closed by upstream.close. The upstream is its client's from pool.take or dial to
 //	                       free, and its pool's otherwise
+//	a bridge               itself while it is made, the client may only cancel it; then its upstream: what the loop closes
+//	                       ends it (upstream.close, bridge.end). It closes all its descriptors but the loop's
 //	lease                  the exchange, from acquire to endRequest (an answer of ours gives it back early)
 //	waiter                 Admission from Wait to Grant, Refuse or Cancel; the client compares, so a late one meets nobody
 //	buffers                a pool of the loop. client.in: bytes read and not used. flow.held: read and not yet taken by the

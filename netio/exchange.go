@@ -15,6 +15,7 @@ type exchange struct {
 	lease   Lease
 	backend *Backend
 	up      *upstream
+	bridge  *bridge // that is being made
 	waiter  *Waiter // of the last Wait, until the reply begins
 	entry   *Entry  // nil without a request log
 
@@ -122,6 +123,8 @@ func (c *client) dismiss() {
 	case stateWait:
 		c.s.tally.waiting.Add(-1)
 		c.x.route.Cancel(c.x.waiter)
+	case stateBridge:
+		c.leaveBridge()
 	case statePause:
 	default:
 		return
@@ -172,6 +175,10 @@ func (c *client) forward(pooled bool) {
 	if pooled {
 		u = p.take(c, !x.idempotent || !ended)
 	}
+	if u == nil && x.backend.TLS != nil {
+		c.build(p)
+		return
+	}
 	if u == nil {
 		fresh, errno := s.dial(p, c)
 		if errno != 0 {
@@ -181,9 +188,14 @@ func (c *client) forward(pooled bool) {
 		}
 		u = fresh
 	}
-	x.up, x.dialled = u, s.now
+	c.sendOn(u)
+}
+
+// sendOn begins to send the request on u.
+func (c *client) sendOn(u *upstream) {
+	c.x.up, c.x.dialled = u, c.s.now
 	c.state = stateRelay
-	c.sendHead(u, r)
+	c.sendHead(u, c.head())
 }
 
 // head returns the head of the request: as the loop has it still, or parsed again.
@@ -281,6 +293,9 @@ func (c *client) giveUp() {
 	}
 	if c.state == stateTunnel {
 		c.s.tally.tunnels.Add(-1)
+	}
+	if c.state == stateBridge {
+		c.leaveBridge()
 	}
 	if c.x != nil && c.x.open {
 		c.endRequest(false)

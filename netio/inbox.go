@@ -18,6 +18,7 @@ const (
 	cutMessage                       // the loop ends now
 	yieldMessage                     // heir, done: clients go to the heir
 	pingMessage                      // done
+	bridgeMessage                    // bridge
 )
 
 // A message is what other goroutines tell a loop.
@@ -26,6 +27,7 @@ type message struct {
 	cut     bool
 	waiter  *Waiter
 	backend *Backend
+	bridge  *bridge
 	answer  Answer
 	heir    Heir
 	done    *countdown

@@ -17,6 +17,9 @@ func (s *splicer) handleMail() {
 			if p := s.pools[m.backend]; p != nil {
 				p.retire(m.cut)
 			}
+			if m.cut {
+				s.cutBridges(m.backend)
+			}
 			m.done.report()
 		case drainMessage:
 			s.drain()
@@ -27,6 +30,9 @@ func (s *splicer) handleMail() {
 			m.done.report()
 		case cutMessage:
 			s.cut()
+		case bridgeMessage:
+			s.current = m.bridge.client
+			m.bridge.client.bridged(m.bridge)
 		}
 	}
 }

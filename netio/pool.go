@@ -92,10 +92,10 @@ func (p *pool) unpark(u *upstream) {
 
 // take gives c the connection that was used last; nil if there is none. With sure, one that is known to stand. So must
 // be one on whose socket nobody has looked since its last reply: what its backend has said behind that, as some do after
-// a HEAD, would be taken for the reply to c.
+// a HEAD, would be taken for the reply to c. Of what is still within a bridge epoll does not tell.
 func (p *pool) take(c *client, sure bool) *upstream {
 	for u := p.next(); u != nil; u = p.next() {
-		if u.readable || u.finished || (sure || u.parked == p.s.turns) && !u.alive() {
+		if u.readable || u.finished || (sure || u.parked == p.s.turns || u.bridge != nil) && !u.alive() {
 			u.close()
 			continue
 		}

@@ -89,7 +89,7 @@ func (c *client) pullReply() bool {
 	case moveAgain:
 		s.again(c)
 	case moveSourceEnd:
-		if x.reply.body.kind == untilClose {
+		if x.reply.body.kind == untilClose && !x.up.torn() {
 			x.reply.ended, x.up.keep = true, false
 			return c.endReply()
 		}

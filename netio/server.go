@@ -25,6 +25,9 @@ type Server struct {
 	adopted    atomic.Uint64
 
 	stopFront sync.Once
+	beside    sync.WaitGroup  // goroutines that the loops have started: bridges, and lines of the log
+	life      context.Context // of the bridges
+	kill      context.CancelFunc
 }
 
 // Serve starts a Server and returns once it accepts. On an error the listeners still belong to the caller.
@@ -40,6 +43,7 @@ func Serve(o Options) (*Server, error) {
 
 func serve(o Options, l limits) (*Server, error) {
 	s := &Server{options: o, limits: l}
+	s.life, s.kill = context.WithCancel(context.Background())
 	for range s.options.Splicers {
 		loop, err := newSplicer(s)
 		if err != nil {
@@ -124,6 +128,8 @@ func (s *Server) Drain(ctx context.Context) error {
 			<-loop.ended
 		}
 	}
+	defer context.AfterFunc(ctx, s.kill)()
+	s.beside.Wait()
 	return err
 }
 
@@ -131,6 +137,8 @@ func (s *Server) Drain(ctx context.Context) error {
 func (s *Server) Close() error {
 	s.stop()
 	s.endLoops()
+	s.kill()
+	s.beside.Wait()
 	return nil
 }
 

@@ -255,9 +255,12 @@ func (s *splicer) end() {
 	}
 	s.pipes.empty()
 	unix.Close(s.epoll)
-	for _, m := range s.inbox.close() {
+	for _, m := range append(s.mail[s.opened:], s.inbox.close()...) {
 		if m.done != nil {
 			m.done.report()
+		}
+		if m.bridge != nil && m.bridge.err == nil {
+			m.bridge.discard()
 		}
 	}
 	if n := s.tally.leases.Load(); invariants && n != 0 {

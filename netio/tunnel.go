@@ -39,6 +39,9 @@ func (c *client) pour(f *flow, src, dst *conn) bool {
 	case moveAgain:
 		c.s.again(c)
 	case moveSourceEnd:
+		if u, ok := src.owner.(*upstream); ok && u.torn() {
+			return false
+		}
 		f.ended, f.shut = true, true
 		sysShutdownWrite(dst.fd)
 	case moveSourceBroke, moveSinkBroke:

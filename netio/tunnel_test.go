@@ -105,7 +105,12 @@ func TestUpgradeRefused(t *testing.T) {
 // close code.
 func TestWebSocket(t *testing.T) {
 	closed := make(chan websocket.StatusCode, 1)
-	r := newRig(t, handler(t, func(w http.ResponseWriter, q *http.Request) {
+	speakWebSocket(t, newRig(t, handler(t, echoMessages(closed))), closed)
+}
+
+// echoMessages is a backend that sends each message back and tells the close code.
+func echoMessages(closed chan<- websocket.StatusCode) http.HandlerFunc {
+	return func(w http.ResponseWriter, q *http.Request) {
 		c, err := websocket.Accept(w, q, &websocket.AcceptOptions{Subprotocols: []string{"chat"}})
 		if err != nil {
 			return
@@ -122,7 +127,11 @@ func TestWebSocket(t *testing.T) {
 				return
 			}
 		}
-	}))
+	}
+}
+
+func speakWebSocket(t *testing.T, r *rig, closed <-chan websocket.StatusCode) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	c, _, err := websocket.Dial(ctx, "ws://"+r.listener.Addr().String()+"/", &websocket.DialOptions{Subprotocols: []string{"chat"}})

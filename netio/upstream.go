@@ -22,6 +22,7 @@ type upstream struct {
 	parked    uint64  // the turn of the loop in which it became idle
 	keep      bool    // the backend will take another request when this one has ended
 	in        *buffer // the beginning of a reply's head
+	bridge    *bridge // what fd leads to; nil: the backend itself
 
 	next, prev         *upstream // among all of the pool
 	idleNext, idlePrev *upstream // among its idle ones
@@ -56,15 +57,23 @@ func (s *splicer) dial(p *pool, c *client) (*upstream, syscall.Errno) {
 		return nil, errno
 	}
 	u := &upstream{s: s, pool: p, client: c, connected: errno == 0}
-	u.conn = conn{fd: fd, gen: s.server.generation.Add(1), owner: u}
-	if errno := s.register(&u.conn); errno != 0 {
+	if errno := s.enlist(u, fd); errno != 0 {
 		sysClose(fd)
 		return nil, errno
 	}
 	s.server.sockets.Add(1)
-	s.tally.backendConnects.Add(1)
-	p.join(u)
 	return u, 0
+}
+
+// enlist gives u its socket, and u to its pool and to the loop.
+func (s *splicer) enlist(u *upstream, fd int) syscall.Errno {
+	u.conn = conn{fd: fd, gen: s.server.generation.Add(1), owner: u}
+	if errno := s.register(&u.conn); errno != 0 {
+		return errno
+	}
+	s.tally.backendConnects.Add(1)
+	u.pool.join(u)
+	return 0
 }
 
 // metItself tells whether a connect to an ephemeral port, where nobody listens, was given that very port and has
@@ -90,9 +99,15 @@ func ephemeral(port uint16) bool {
 
 // alive looks whether a pooled connection still stands: one call more, for requests that must not be sent twice.
 func (u *upstream) alive() bool {
+	if u.bridge != nil && !u.bridge.raw.quiet() { // first: it carries to where is looked then
+		return false
+	}
 	_, errno := sysPeek(u.fd)
 	return errno == unix.EAGAIN
 }
+
+// torn tells, once the connection has ended, whether that was a break although it looks like an end.
+func (u *upstream) torn() bool { return u.bridge != nil && u.bridge.torn.Load() }
 
 // wake handles an event on the connection.
 func (u *upstream) wake() {
@@ -148,5 +163,8 @@ func (u *upstream) close() {
 	u.in, u.client = nil, nil
 	u.pool.leave(u)
 	sysClose(u.fd)
+	if u.bridge != nil {
+		u.bridge.end()
+	}
 	s.server.sockets.Add(-1)
 }
