@@ -109,9 +109,9 @@ func (c *common) watch(until time.Time, present func(context.Context) bool) {
 			c.tell(ProbePassed{c.fact(), result.Address, result.Listening})
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			reason := fmt.Sprintf("not ready within %v: %v", time.Since(began).Round(time.Millisecond), result.Err)
-			c.tell(ProbeFailed{c.fact(), withTail(reason, c.output(), 0)})
+			c.tell(ProbeFailed{c.fact(), withTail(reason, c.output(), 0), false})
 		case ctx.Err() == nil: // it cannot be checked at all
-			c.tell(ProbeFailed{c.fact(), fmt.Sprintf("cannot check it: %v", result.Err)})
+			c.tell(ProbeFailed{c.fact(), fmt.Sprintf("cannot check it: %v", result.Err), true})
 		}
 	}()
 }

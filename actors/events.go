@@ -81,10 +81,12 @@ type (
 		Address   string
 		Listening time.Time // of the first successful connect; zero: unknown
 	}
-	// ProbeFailed: the time given to a Probe or Verify is over.
+	// ProbeFailed: the time given to a Probe or Verify is over, or more of it
+	// would not help.
 	ProbeFailed struct {
 		Fact
-		Reason string
+		Reason   string
+		Hopeless bool // there is nothing to be checked: its name does not resolve
 	}
 	// Exited: nothing of the run is left, or nothing could be launched.
 	Exited struct {

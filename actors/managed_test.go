@@ -182,6 +182,20 @@ func TestServiceThatNeverListens(t *testing.T) {
 	}
 }
 
+// A name that means nothing is no reason to wait for the start timeout.
+func TestAddressThatDoesNotResolve(t *testing.T) {
+	h := newHouse(t)
+	v := h.system.Spawn(h.spec("nowhere.invalid:80", self("serve", freeAddress(t))...))
+	refusal := h.ask(v)
+	if refusal == nil || refusal.Reason != StartFailed || !strings.Contains(refusal.Detail, "lookup nowhere.invalid") {
+		t.Errorf("answered %+v", refusal)
+	}
+	h.wait(0, StateFailed)
+	if s := h.status(v); s.RecentStarts[0].Outcome != OutcomeFailed {
+		t.Errorf("the start is said to have ended as %s", s.RecentStarts[0].Outcome)
+	}
+}
+
 func TestStopWhileStarting(t *testing.T) {
 	h := newHouse(t)
 	v := h.system.Spawn(h.spec(freeAddress(t), self("silent")...))

@@ -98,9 +98,13 @@ func (m *Machine) starting(e Event) {
 	case ProbePassed:
 		m.open(e)
 	case ProbeFailed:
-		m.giveUp(e.Reason)
+		if e.Hopeless {
+			m.giveUp(StartFailed, OutcomeFailed, e.Reason)
+		} else {
+			m.giveUp(StartTimeout, OutcomeTimeout, e.Reason)
+		}
 	case TimerFired:
-		m.giveUp(fmt.Sprintf("not ready within %v, and no word of why", m.limits.StartTimeout))
+		m.giveUp(StartTimeout, OutcomeTimeout, fmt.Sprintf("not ready within %v, and no word of why", m.limits.StartTimeout))
 	case Exited:
 		if !m.verifying { // else no start failed: it is gone, and the next may begin
 			m.refuseStart(StartFailed, e.Reason)
@@ -125,10 +129,10 @@ func (m *Machine) launched(e Launched) bool {
 
 // giveUp ends a start that did not become ready. The process may be alive: it
 // must be gone before the next one is launched.
-func (m *Machine) giveUp(reason string) {
-	m.refuseStart(StartTimeout, reason)
+func (m *Machine) giveUp(why RefusalReason, how Outcome, reason string) {
+	m.refuseStart(why, reason)
 	m.failure = reason
-	m.endStart(OutcomeTimeout)
+	m.endStart(how)
 	m.stop(reason)
 }
 

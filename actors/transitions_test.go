@@ -50,7 +50,7 @@ func (p *play) acquire(w somebody) []Effect { return p.Step(Acquire{w, p.now}) }
 func (p *play) launched() []Effect          { return p.Step(Launched{p.fact(), 100 + int(p.run)}) }
 func (p *play) returned() []Effect          { return p.Step(Returned{p.fact()}) }
 func (p *play) passed() []Effect            { return p.Step(ProbePassed{p.fact(), "127.0.0.1:80", p.now}) }
-func (p *play) probeFailed() []Effect       { return p.Step(ProbeFailed{p.fact(), "no answer"}) }
+func (p *play) probeFailed() []Effect       { return p.Step(ProbeFailed{p.fact(), "no answer", false}) }
 func (p *play) exited() []Effect            { return p.Step(Exited{p.fact(), "exit status 1"}) }
 func (p *play) stillUp() []Effect           { return p.Step(StillUp{p.fact(), "stop command failed"}) }
 func (p *play) drained() []Effect           { return p.Step(Drained{p.fact()}) }

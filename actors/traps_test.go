@@ -231,7 +231,7 @@ func TestFactsOfAnEarlierLifeAreDropped(t *testing.T) {
 			older.Run = p.LastRun
 		}
 		for _, e := range []Event{
-			Launched{older, 1}, Returned{older}, ProbePassed{older, "x", p.now}, ProbeFailed{older, "x"}, Exited{older, "x"},
+			Launched{older, 1}, Returned{older}, ProbePassed{older, "x", p.now}, ProbeFailed{older, "x", false}, Exited{older, "x"},
 			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
 		} {
 			before := *p.Machine

@@ -244,7 +244,7 @@ func (w *world) probe(r Run, until time.Time) {
 			}
 		})
 	case w.chance(70):
-		w.inEngine(left, func() { w.tell(ProbeFailed{w.fact(r), "no answer"}) })
+		w.inEngine(left, func() { w.tell(ProbeFailed{w.fact(r), "no answer", false}) })
 	}
 }
 
