@@ -104,7 +104,7 @@ func parsePath(s string) (string, error) {
 
 const longestUnixPath = 107 // sockaddr_un.sun_path is 108 bytes with its NUL, unix(7)
 
-// parseBase takes http://host:port and unix:/path.
+// parseBase takes http://host:port, https://host:port and unix:/path.
 func parseBase(s string) (*Base, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > longestUnixPath {
@@ -113,8 +113,8 @@ func parseBase(s string) (*Base, error) {
 		}
 		return &Base{Scheme: "http", Unix: path, Raw: s}, nil
 	}
-	if scheme, _, found := strings.Cut(s, "://"); found && !strings.EqualFold(scheme, "http") {
-		return nil, fmt.Errorf("cannot speak %s to a service: its address is http://host:port or unix:/path", shorten(scheme))
+	if scheme, _, found := strings.Cut(s, "://"); found && !strings.EqualFold(scheme, "http") && !strings.EqualFold(scheme, "https") {
+		return nil, fmt.Errorf("cannot speak %s to a service: its address is http://host:port, https://host:port or unix:/path", shorten(scheme))
 	}
 	u, err := parseURL(s)
 	if err != nil {
@@ -168,6 +168,15 @@ func portOf(u *url.URL) (int, error) {
 		return 0, fmt.Errorf("want a port from 1 to 65535, got %s", shorten(u.Port()))
 	}
 	return int(n), nil
+}
+
+// parseServerName takes what a certificate can be for: a host.
+func parseServerName(s string) (string, error) {
+	host, err := parseHost(s)
+	if err == nil && strings.HasPrefix(host, "*") {
+		return "", fmt.Errorf("want the one name that is asked for, got the wildcard %q", shorten(s))
+	}
+	return host, err
 }
 
 // parseHealthURL takes a whole url, or a path that is asked of the service itself.

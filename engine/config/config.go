@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"net/netip"
 	"syscall"
 	"time"
@@ -56,6 +57,7 @@ type Service struct {
 	StopSignal                              syscall.Signal
 	HealthCheck                             HealthCheck
 	HostHeader                              string // "client", "target", or the literal host to send
+	TLS                                     TLS    // of https
 }
 
 // RouteKind says what a route looks at.
@@ -76,9 +78,17 @@ type Route struct {
 	Target *Base // nil: the service's own Base
 }
 
-// Base is where a backend listens: http://host:port or unix:/path.
+// TLS says whom a service believes when it is spoken to by https: whoever shows a certificate for the host of the base
+// that the system's authorities have signed, where nothing else is said.
+type TLS struct {
+	CAs                *x509.CertPool // nil: the system's
+	ServerName         string         // "": the host of the base
+	InsecureSkipVerify bool           // anybody
+}
+
+// Base is where a backend listens: http://host:port, https://host:port or unix:/path.
 type Base struct {
-	Scheme string // "http"
+	Scheme string // "http" or "https"
 	Host   string // name or address, IPv6 without brackets; "" for a unix socket
 	Port   int    // 0 for a unix socket
 	Unix   string // absolute path of the socket, or ""

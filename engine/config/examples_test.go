@@ -72,6 +72,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, serviceKeys)
 	shown(t, text, routeKeys)
 	shown(t, text, commandKeys)
+	shown(t, text, tlsKeys)
 	shown(t, text, healthKeys)
 }
 

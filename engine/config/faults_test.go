@@ -52,6 +52,7 @@ func goldenSection(t *testing.T, section string) string {
 	write(t, dir, "file", "not a directory")
 	write(t, dir, "empty", "\n")
 	write(t, dir, "token", "s3cret\n")
+	writeCertificates(t, dir)
 	cfg, faults := try(name, strings.TrimPrefix(config, "\n")+"\n", dir)
 	out := fmt.Sprintf("=== %s%s\n~~~\n", title, config)
 	for _, f := range faults {
@@ -63,6 +64,20 @@ func goldenSection(t *testing.T, section string) string {
 		}
 	}
 	return strings.ReplaceAll(out, dir, "DIR")
+}
+
+// writeCertificates writes ca.pem, and files that are not quite like it.
+func writeCertificates(t *testing.T, dir string) {
+	t.Helper()
+	src, err := os.ReadFile("testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(src)
+	write(t, dir, "ca.pem", "an authority\n"+good+good)
+	write(t, dir, "cut.pem", good+good[:len(good)/2])
+	write(t, dir, "key.pem", good+"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+	write(t, dir, "broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
 }
 
 func write(t *testing.T, dir, name, content string) {

@@ -236,6 +236,10 @@ func baseURL[T any](field func(*T) **Base) reader[T] {
 	return parsed("an address such as http://127.0.0.1:8000", parseBase, field)
 }
 
+func serverName[T any](field func(*T) *string) reader[T] {
+	return parsed("a host name such as app.internal", parseServerName, field)
+}
+
 func healthURL[T any](field func(*T) *string) reader[T] {
 	return parsed("a path such as /health, or a whole http url", parseHealthURL, field)
 }

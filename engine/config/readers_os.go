@@ -1,7 +1,11 @@
 package config
 
 import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -102,6 +106,49 @@ func authTokenFile(w *walk, a *admin, v value) {
 		return
 	}
 	a.AuthToken = token
+}
+
+// authorities reads a file of certificates. One that cannot be read is a fault as much as none at all: it is meant.
+func authorities(w *walk, t *TLS, v value) {
+	const largestCAFile = 1 << 20
+	path, ok := w.path(v, "a file")
+	if !ok {
+		return
+	}
+	src, err := readBounded(path, largestCAFile)
+	if err != nil {
+		w.fault(v, "cannot read the certificates in %s: %v", path, reason(err))
+		return
+	}
+	pool, err := parseAuthorities(src)
+	if err != nil {
+		w.fault(v, "cannot use the certificates in %s: %v", path, err)
+		return
+	}
+	t.CAs = pool
+}
+
+// parseAuthorities takes certificates in PEM, and whatever is written between them.
+func parseAuthorities(src []byte) (*x509.CertPool, error) {
+	pool, found := x509.NewCertPool(), 0
+	for block, rest := pem.Decode(src); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("there is a %s among them", shorten(block.Type))
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("number %d: %w", found+1, err)
+		}
+		pool.AddCert(cert)
+		found++
+	}
+	switch begun := bytes.Count(src, []byte("-----BEGIN ")); {
+	case begun == 0:
+		return nil, errors.New("there is none; want PEM, which begins with -----BEGIN CERTIFICATE-----")
+	case found < begun:
+		return nil, fmt.Errorf("of %d only %d can be read", begun, found)
+	}
+	return pool, nil
 }
 
 // environmentOf reads a map of variables into KEY=value, sorted, so that the order of writing changes nothing.

@@ -19,6 +19,7 @@ type draft struct {
 	commandCwd string
 	commandEnv []string
 	checkAt    given // the keys within healthCheck
+	tlsAt      given // the keys within tls
 }
 
 // claim is a route with the places where it was claimed and where its target was said.
@@ -49,6 +50,8 @@ var serviceKeys = []key[draft]{
 		read: trueOrFalse(func(d *draft) *bool { return &d.ProxyOnly })},
 	{name: "base", doc: "where it listens; for run, without it, a free port is chosen",
 		read: baseURL(func(d *draft) **Base { return &d.Base })},
+	{name: "tls", doc: "whom to believe where base, or a target, is https",
+		read: func(w *walk, d *draft, v value) { d.tlsAt = fill(w, v, tlsKeys, &d.TLS) }},
 	{name: "cwd", dflt: ".", doc: "the directory its commands run in",
 		read: directory(func(d *draft) *string { return &d.Cwd })},
 	{name: "env", doc: "environment variables for its commands",
@@ -91,6 +94,15 @@ var commandKeys = []key[draft]{
 		read: directory(func(d *draft) *string { return &d.commandCwd })},
 	{name: "env", doc: "environment variables for the three",
 		read: environmentOf(func(d *draft) *[]string { return &d.commandEnv })},
+}
+
+var tlsKeys = []key[TLS]{
+	{name: "caFile", doc: "the authorities that may sign its certificate, in PEM; without it, the system's",
+		read: authorities},
+	{name: "serverName", doc: "the name in its certificate; without it, the host of base",
+		read: serverName(func(t *TLS) *string { return &t.ServerName })},
+	{name: "insecureSkipVerify", dflt: "false", doc: "believe anybody who answers there",
+		read: trueOrFalse(func(t *TLS) *bool { return &t.InsecureSkipVerify })},
 }
 
 var healthKeys = []key[HealthCheck]{

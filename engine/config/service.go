@@ -26,6 +26,7 @@ func (w *walk) service(e entry, path string) *draft {
 	w.ownRoutes(d)
 	w.surroundings(d)
 	w.health(d)
+	w.trust(d)
 	return d
 }
 
@@ -115,6 +116,25 @@ func (w *walk) health(d *draft) {
 	}
 	if d.Base != nil && d.Base.Unix == "" && strings.HasPrefix(h.URL, "/") {
 		h.URL = d.Base.Scheme + "://" + net.JoinHostPort(d.Base.Host, strconv.Itoa(d.Base.Port)) + h.URL
+	}
+}
+
+// trust looks whether there is anything that tls is for, and whether its keys agree.
+func (w *walk) trust(d *draft) {
+	if !d.given.has("tls") {
+		return
+	}
+	if d.TLS.InsecureSkipVerify && d.tlsAt.has("caFile") {
+		w.fault(d.tlsAt["caFile"], "insecureSkipVerify (line %d) believes anybody, whoever signed; keep one", d.tlsAt["insecureSkipVerify"].line)
+	}
+	unknown := d.given.has("base") && d.Base == nil // it has its fault
+	secure := d.Base != nil && d.Base.Scheme == "https" || strings.HasPrefix(d.HealthCheck.URL, "https:")
+	for _, c := range d.routes {
+		unknown = unknown || c.Target == nil && c.targetAt.node != nil
+		secure = secure || c.Target != nil && c.Target.Scheme == "https"
+	}
+	if !secure && !unknown {
+		w.fault(d.given["tls"], "nothing of this service is https: begin base with https://, or remove tls")
 	}
 }
 

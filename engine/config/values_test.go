@@ -29,7 +29,8 @@ services:
   "*.Example.com":
     name: wild
     run: [sh, -c, "exec x", 8000, true]
-    base: HTTP://[::1]
+    base: HTTPS://[::1]
+    tls: {serverName: App.Internal, insecureSkipVerify: true}
     idleTimeout: never
     startTimeout: 1m
     stopTimeout: 2m
@@ -62,13 +63,14 @@ services:
 		Services: []Service{{
 			Name: "wild", Key: "*.Example.com", Default: true,
 			Routes:      []Route{{Kind: HostRoute, Host: "*.example.com"}},
-			Base:        &Base{Scheme: "http", Host: "::1", Port: 80, Raw: "HTTP://[::1]"},
+			Base:        &Base{Scheme: "https", Host: "::1", Port: 443, Raw: "HTTPS://[::1]"},
+			TLS:         TLS{ServerName: "app.internal", InsecureSkipVerify: true},
 			Run:         &Run{[]string{"sh", "-c", "exec x", "8000", "true"}},
 			Cwd:         dir,
 			Env:         []string{"A=x=y", "A_=", "B=2"},
 			IdleTimeout: 0, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
 			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, HostHeader: "app.internal:81",
-			HealthCheck: HealthCheck{Type: "http", URL: "http://[::1]:80/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
+			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
 				Timeout: 100 * time.Millisecond},
 		}, {
 			Name: "shop", Key: "shop",
