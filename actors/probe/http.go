@@ -64,7 +64,7 @@ func (w *waiter) ask(ctx context.Context, s socket, address string, target url.U
 	if w.check.Host != "" {
 		request.Host = w.check.Host
 	}
-	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true, DisableCompression: true}
+	transport := &http.Transport{DialContext: dial, TLSClientConfig: w.check.TLS, DisableKeepAlives: true, DisableCompression: true}
 	answer, err := transport.RoundTrip(request) // below http.Client: no redirect is followed
 	if err != nil {
 		return w.whyNoAnswer(target, err)

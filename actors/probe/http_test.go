@@ -1,8 +1,13 @@
 package probe
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -124,5 +129,40 @@ func TestHTTPOnAnotherPort(t *testing.T) {
 		if r.Err != nil || r.Address != l.Addr().String() {
 			t.Errorf("%s: %+v", url, r)
 		}
+	}
+}
+
+// Who answers an https check is verified, as the service itself is.
+func TestHTTPS(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(server.Close)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	address := server.Listener.Addr().String()
+	trusted := x509.NewCertPool()
+	trusted.AddCert(server.Certificate())
+	for _, tc := range []struct {
+		name string
+		tls  *tls.Config
+		want string
+	}{
+		{"trusted", &tls.Config{RootCAs: trusted}, ""},
+		{"another name that it has", &tls.Config{RootCAs: trusted, ServerName: "example.com"}, ""},
+		{"anybody", &tls.Config{InsecureSkipVerify: true, ServerName: "app.internal"}, ""},
+		{"nothing said", nil, "certificate signed by unknown authority"},
+		{"the system's", &tls.Config{}, "certificate signed by unknown authority"},
+		{"another name", &tls.Config{RootCAs: trusted, ServerName: "app.internal"}, "not app.internal"},
+	} {
+		r := tryOnce(t, []string{address}, Check{Kind: HTTP, URL: "https://" + address + "/", TLS: tc.tls}, nil)
+		if tc.want == "" && r.Err != nil || tc.want != "" && (r.Err == nil || !strings.Contains(r.Err.Error(), tc.want)) {
+			t.Errorf("%s: %v, want %q", tc.name, r.Err, tc.want)
+		}
+	}
+	plain := listen(t, "127.0.0.1:0")
+	serve(t, plain, func(http.ResponseWriter, *http.Request) {})
+	address = plain.Addr().String()
+	r := tryOnce(t, []string{address}, Check{Kind: HTTP, URL: "https://" + address + "/"}, nil)
+	if r.Err == nil || !strings.Contains(r.Err.Error(), "first record does not look like a TLS handshake") {
+		t.Errorf("no TLS: %v", r.Err)
 	}
 }

@@ -4,6 +4,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +38,7 @@ type Check struct {
 	// Host replaces the Host field of the request, which is else the URL's.
 	Host      string
 	Header    http.Header
+	TLS       *tls.Config   // of https; its ServerName is the URL's host where it is empty. nil: the system's authorities
 	StatusMin int           // 200
 	StatusMax int           // StatusMin
 	Command   string        // for messages; what runs it is given to Wait
