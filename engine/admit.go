@@ -14,14 +14,34 @@ func (w waiter) Grant() { w.parked.Grant() }
 
 func (w waiter) Refuse(r actors.Refusal) { w.parked.Refuse(answer(r)) }
 
-// Wait asks the actor to make the service ready. What cannot be waited for is a target whose name nobody could resolve
-// yet.
+// Wait asks the actor to make the service ready. A target whose name is being resolved for the first time is waited for;
+// what cannot be is one whose name means nothing.
 func (r *route) Wait(w *netio.Waiter) {
-	if r.actor == nil || r.target != nil && r.target.at.Load() == nil {
+	switch {
+	case r.target != nil && r.target.at.Load() == nil:
+		select {
+		case <-r.target.tried:
+			r.find(w)
+		default:
+			go func() {
+				<-r.target.tried
+				r.find(w)
+			}()
+		}
+	case r.actor == nil:
+		w.Grant() // the name was resolved just now, and its gate is always open
+	default:
+		r.actor.Wait(waiter{w})
+	}
+}
+
+// find sends on a request that had to wait for the name of its target.
+func (r *route) find(w *netio.Waiter) {
+	if r.target.at.Load() == nil {
 		w.Refuse(netio.Answer{Status: 502, Body: "The service cannot be reached.\n"})
 		return
 	}
-	r.actor.Wait(waiter{w})
+	w.Grant()
 }
 
 // Cancel tells the actor that the client has left.

@@ -123,13 +123,16 @@ func (c control) detail(ctx context.Context, s *service) admin.Detail {
 		d.TotalUptime -= time.Since(st.ReadySince).Milliseconds()
 	}
 	d.LastStart = start(st.LastStart)
+	if trouble := s.trouble(); trouble != "" && st.State == actors.StateReady {
+		d.Reason = trouble
+	}
 	return d
 }
 
 // proxied fills in what there is to say of a service without an actor.
 func proxied(d *admin.Detail, s *service) {
 	holding, passive := s.gate.Counts()
-	d.Status, d.State = word(actors.StateReady), actors.StateReady.String()
+	d.Status, d.State, d.Reason = word(actors.StateReady), actors.StateReady.String(), s.trouble()
 	d.ActiveConnections = holding + passive
 	d.Since, d.LastAccessTime = epoch(s.since), epoch(s.gate.LastUse())
 	d.Uptime = time.Since(s.since).Milliseconds()

@@ -33,7 +33,7 @@ type planner struct {
 	engine    *Engine
 	table     *table
 	addresses []string
-	targets   map[string]*target // by address: one for all routes that lead there
+	targets   map[string]*target // by scheme and address: one for all routes that lead there
 }
 
 func (p *planner) add(cfg config.Service) {
@@ -73,12 +73,13 @@ func (p *planner) join(s *service, base *config.Base) *route {
 		base = s.Base
 	}
 	if base != nil {
-		address := addressOf(base)
-		if p.targets[address] == nil {
-			p.targets[address] = newTarget(base)
+		key := base.Scheme + "://" + addressOf(base)
+		if p.targets[key] == nil {
+			p.targets[key] = newTarget(base)
 		}
-		r.target = p.targets[address]
+		r.target = p.targets[key]
 	}
+	s.ways = append(s.ways, r)
 	return r
 }
 

@@ -1,10 +1,14 @@
 package engine
 
 import (
+	"cmp"
+	"crypto/tls"
+	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +28,7 @@ type service struct {
 	gate    *actors.Gate    // of one that is only proxied: open for ever
 	since   time.Time       // of one that is only proxied: when the engine came up
 	woke    atomic.Uint64   // the last run whose wake was told
+	ways    []*route        // that lead to it
 }
 
 // route is one way to a service; it is netio's Route.
@@ -79,6 +84,9 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 	if r.actor != nil {
 		backend.RetryUntil = gate.Since().Add(r.StartTimeout)
 	}
+	if base := r.base(); base != nil && base.Scheme == "https" {
+		backend.TLS = r.trust(base.Host)
+	}
 	b := &bound{gate, at, backend}
 	r.engine.traffic.opened(gate, backend)
 	// Of two splicers that meet a run at once, or for a target that has moved, the later backend is the one.
@@ -88,25 +96,62 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 	return b
 }
 
+// base is what the config says of where this way leads; nil: nothing.
+func (r *route) base() *config.Base {
+	if r.target != nil {
+		return r.target.base
+	}
+	return r.Base
+}
+
 // hostFor is the Host that the backend sees; "" leaves the client's.
 func (r *route) hostFor() string {
 	switch r.HostHeader {
 	case "client":
 		return ""
 	case "target":
-		base := r.Base
-		if r.target != nil {
-			base = r.target.base
-		}
-		if base == nil {
-			return r.address
-		}
-		if base.Unix != "" {
-			return "localhost"
-		}
-		return addressOf(base)
+		return r.hostOf(r.base())
 	}
 	return r.HostHeader
+}
+
+// hostOf is the Host of a target; the port of https need not be said (RFC 9110 section 4.2.2).
+func (r *route) hostOf(base *config.Base) string {
+	switch {
+	case base == nil:
+		return r.address
+	case base.Unix != "":
+		return "localhost"
+	case base.Scheme == "https" && base.Port == 443:
+		return strings.TrimSuffix(addressOf(base), ":443")
+	}
+	return addressOf(base)
+}
+
+// trust says whom the service believes that shows a certificate. Without a host, the url that is asked has it.
+func (s *service) trust(host string) *tls.Config {
+	return &tls.Config{
+		RootCAs:            s.TLS.CAs,
+		ServerName:         cmp.Or(s.TLS.ServerName, host),
+		InsecureSkipVerify: s.TLS.InsecureSkipVerify,
+	}
+}
+
+// trouble says why requests on one of the ways to the service cannot get there; "" if they can, as far as known.
+func (s *service) trouble() string {
+	for _, r := range s.ways {
+		if r.target != nil {
+			if reason := r.target.trouble(); reason != "" {
+				return reason
+			}
+		}
+		if b := r.last.Load(); b != nil {
+			if reason := b.backend.Trouble(); reason != "" {
+				return fmt.Sprintf("cannot reach %s: %s", b.backend.Address, reason)
+			}
+		}
+	}
+	return ""
 }
 
 // addressOf gives "host:port" or "unix:/path".
@@ -169,6 +214,7 @@ func (s *service) check() probe.Check {
 	case "http":
 		c.Kind, c.URL, c.Method = probe.HTTP, h.URL, h.Method
 		c.StatusMin, c.StatusMax = h.StatusMin, h.StatusMax
+		c.TLS = s.trust("")
 	case "command":
 		c.Kind = probe.Command
 	case "none":

@@ -30,6 +30,7 @@ type service struct {
 	shy       int    // closes the first so many connections without a word, as docker-proxy does with nothing behind it
 	stubborn  bool   // ignores SIGTERM
 	closes    bool   // listens no more once it is told to stop
+	tls       string // speaks TLS, with cert.pem and key.pem of this folder
 	raw       bool   // answers with the head as it came
 	lifetime  int    // exits after so many requests
 	sick      int    // answers the first so many health checks with 503
@@ -77,6 +78,7 @@ func serviceMain(args []string) int {
 	flags.IntVar(&s.shy, "shy", 0, "")
 	flags.BoolVar(&s.stubborn, "stubborn", false, "")
 	flags.BoolVar(&s.closes, "closes", false, "")
+	flags.StringVar(&s.tls, "tls", "", "")
 	flags.BoolVar(&s.raw, "raw", false, "")
 	flags.IntVar(&s.lifetime, "lifetime", 0, "")
 	flags.IntVar(&s.sick, "sick", 0, "")
@@ -129,7 +131,11 @@ func (s *service) run() int {
 	case s.raw:
 		return s.serveRaw(listener)
 	}
-	fmt.Fprintln(os.Stderr, http.Serve(listener, s))
+	if s.tls != "" {
+		fmt.Fprintln(os.Stderr, http.ServeTLS(listener, s, filepath.Join(s.tls, "cert.pem"), filepath.Join(s.tls, "key.pem")))
+	} else {
+		fmt.Fprintln(os.Stderr, http.Serve(listener, s))
+	}
 	if s.closes {
 		select {} // stop ends it
 	}

@@ -32,7 +32,7 @@ func printTable(w io.Writer, services []admin.Service, now time.Time) {
 	for line := range strings.Lines(table.String()) {
 		io.WriteString(w, line)
 		// On a line of its own, as it is too long for a column.
-		if row >= 0 && services[row].State == "failed" && services[row].Reason != "" {
+		if row >= 0 && (services[row].State == "failed" || services[row].ProxyOnly) && services[row].Reason != "" {
 			fmt.Fprintln(w, "  "+gist(services[row].Reason))
 		}
 		row++

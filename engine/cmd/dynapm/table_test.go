@@ -28,14 +28,17 @@ func TestTable(t *testing.T) {
 		{Name: "broken", State: "failed", Since: 999_995, Reason: "exited with status 3; its last output:\n  oh no\n  there is no database"},
 		{Name: "asleep", State: "stopped", Reason: "idle"},
 		{Name: "unknown", State: "failed"},
+		{Name: "other", State: "ready", ProxyOnly: true, Reason: "cannot resolve other.internal"},
 	}, now)
 	want := `
-NAME     STATE    FOR  PID  ACTIVE         LAST USE  ROUTES
-blog     ready    1m   7    2 + 1 waiting  1s ago    blog.localhost
-broken   failed   5ms  -    0              never     
+NAME     STATE       FOR  PID  ACTIVE         LAST USE  ROUTES
+blog     ready       1m   7    2 + 1 waiting  1s ago    blog.localhost
+broken   failed      5ms  -    0              never     
   exited with status 3; its last output: there is no database
-asleep   stopped  -    -    0              never     
-unknown  failed   -    -    0              never     
+asleep   stopped     -    -    0              never     
+unknown  failed      -    -    0              never     
+other    proxy only  -    -    0              never     
+  cannot resolve other.internal
 `
 	if got := "\n" + out.String(); got != want {
 		t.Errorf("the table is%s\nwant%s", got, want)
