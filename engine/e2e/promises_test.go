@@ -19,7 +19,7 @@ var promises = map[string][]func(*testing.T){
 		TestFailedStartAnswersAllThenBacksOff, TestStartsThatFail, TestDelegatedStartThatFails, TestStatus},
 	"Services are children of the keeper, a process of its own: they outlive the engine, and none is left behind or started twice.": {
 		TestSIGTERMLeavesServicesUp, TestInterruptLeavesNothingBehind, TestStopEndsEveryProcess},
-	"An engine that is killed loses nothing but the missing seconds: the next one knows each service, finds its process again, goes on with its idle clock, and finishes what was half done ([the test](engine/e2e/killed_test.go) kills it in every state).": {
+	"An engine that is killed, its keeper with it or not, loses nothing but the missing seconds: the next one knows each service, finds its process again, goes on with its idle clock, and finishes what was half done ([one test](engine/e2e/killed_test.go) kills them in every state, [another](engine/e2e/underload_test.go) under load, and compares what `dynapm status` says).": {
 		TestKilledEngine, TestKilledKeeper, TestKilledEngineAndKeeper, TestKilledUnderLoad, TestUpgrade,
 		TestIdleClockGoesOnWhileTheEngineIsAway, TestAPortThatSomebodyElseHasNow},
 	"An upgrade is not noticed: `dynapm engine -takeover` takes the place of the engine that runs, its listening sockets and its clients included. No connection is refused and no request fails; only WebSockets and requests longer than `drainTimeout` are cut.": {
