@@ -224,7 +224,7 @@ func TestTLSCaps(t *testing.T) {
 	a := newAuthority(t)
 	address, accept := secureScripted(t, a.good())
 	r := newCappedRig(t, address, 5)
-	r.service().backend.Load().TLS = a.trusted("127.0.0.1")
+	r.service().change(func(b *Backend) { b.TLS = a.trusted("127.0.0.1") })
 	first, second := r.dial(), r.dial()
 	first.send(get("/"))
 	p := accept()

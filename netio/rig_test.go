@@ -159,6 +159,13 @@ func (g *gate) Acquire() (Lease, *Backend) {
 	return g, g.backend.Load()
 }
 
+// change changes the backend before it is used. The loops, which run, see that by the pointer.
+func (g *gate) change(f func(*Backend)) {
+	b := g.backend.Load()
+	f(b)
+	g.backend.Store(b)
+}
+
 func (g *gate) Release() {
 	if g.out.Add(-1) < 0 {
 		panic("a lease was released twice")

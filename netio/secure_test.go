@@ -22,7 +22,7 @@ func secureRig(t *testing.T, address string, config *tls.Config, change ...func(
 	log := &lines{}
 	change = append(change, func(o *Options) { o.Log = slog.New(slog.NewTextHandler(log, nil)) })
 	r := newRig(t, address, change...)
-	r.service().backend.Load().TLS = config
+	r.service().change(func(b *Backend) { b.TLS = config })
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("it logged %q", log)
@@ -146,7 +146,7 @@ func TestTLSIsVerified(t *testing.T) {
 				}
 			})
 			r, log := secureRig(t, address, tc.client)
-			r.service().backend.Load().RetryUntil = time.Now().Add(patience) // no time makes it good
+			r.service().change(func(b *Backend) { b.RetryUntil = time.Now().Add(patience) }) // no time makes it good
 			c := r.dial()
 			for range 2 {
 				c.send(get("/"))
@@ -259,7 +259,7 @@ func TestTLSComingUp(t *testing.T) {
 	a := newAuthority(t)
 	address, accept := scripted(t)
 	r, log := secureRig(t, address, a.trusted("127.0.0.1"))
-	r.service().backend.Load().RetryUntil = time.Now().Add(patience)
+	r.service().change(func(b *Backend) { b.RetryUntil = time.Now().Add(patience) })
 	c := r.dial()
 	c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
 	for range 3 {
