@@ -103,3 +103,13 @@ func (o *Options) limits() limits {
 	}
 	return l
 }
+
+// trusts tells whether an address is among the trusted proxies.
+func (o *Options) trusts(a netip.Addr) bool {
+	for _, p := range o.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -34,16 +33,6 @@ type round struct {
 	first, last *arrival   // connections without a whole head, oldest first
 	sweeper     *time.Timer
 	sweeping    bool // the sweeper will come
-}
-
-// An arrival is a connection whose first head is not whole.
-type arrival struct {
-	conn       evio.Conn
-	bytes      []byte
-	since      time.Time
-	overloaded bool
-	expired    atomic.Bool
-	next, prev *arrival
 }
 
 // startRound has evio serve in a goroutine of its own. It is not begun without the descriptors for all of it: evio that
@@ -249,73 +238,4 @@ func (r *round) rescue(action *evio.Action, then evio.Action) {
 			slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
 		*action = then
 	}
-}
-
-// join puts a at the end of the line, and has the sweeper come when its time is up.
-func (r *round) join(a *arrival) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a.prev = r.last; a.prev != nil {
-		a.prev.next = a
-	} else {
-		r.first = a
-	}
-	r.last = a
-	if !r.sweeping {
-		r.sweeping = true
-		r.sweeper.Reset(r.front.server.options.Timeouts.Head)
-	}
-}
-
-// leave takes a out of the line, if it is there.
-func (r *round) leave(a *arrival) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unlink(a)
-}
-
-func (r *round) unlink(a *arrival) {
-	switch {
-	case a.prev != nil:
-		a.prev.next = a.next
-	case r.first == a:
-		r.first = a.next
-	default:
-		return
-	}
-	if a.next != nil {
-		a.next.prev = a.prev
-	} else {
-		r.last = a.prev
-	}
-	a.next, a.prev = nil, nil
-}
-
-// sweep ends the connections whose head takes too long. It is not evio's Tick: the ticker of a Serve that has returned
-// wakes its loop once more, by writing eight bytes to a descriptor that by then may be a client's socket.
-func (r *round) sweep() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	limit := r.front.server.options.Timeouts.Head
-	for a := r.first; a != nil; a = r.first {
-		if left := limit - time.Since(a.since); left > 0 {
-			r.sweeper.Reset(left)
-			return
-		}
-		r.unlink(a)
-		r.front.headTimeouts.Add(1)
-		a.expired.Store(true)
-		a.conn.Wake()
-	}
-	r.sweeping = false
-}
-
-// trusts tells whether an address is among the trusted proxies.
-func (o *Options) trusts(a netip.Addr) bool {
-	for _, p := range o.TrustedProxies {
-		if p.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
