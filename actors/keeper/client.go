@@ -122,6 +122,10 @@ func (c *Client) Launch(cmd Command) (Process, error) {
 		if err != nil {
 			return Process{}, fmt.Errorf("cannot run %s: %w", cmd.Service, err)
 		}
+		if missing := cmd.asked(); missing != "" && to.version < accountProtocol {
+			return Process{}, fmt.Errorf("cannot run %s: the keeper (pid %d) is of an older version, which has no %s; stop all services with `dynapm down` and start the engine again",
+				cmd.Service, to.pid, missing)
+		}
 		l.Repeat = repetition(asked, to, cmd.Role)
 		answer, err := to.ask(ctx, frame{Do: doLaunch, Launch: l})
 		switch {

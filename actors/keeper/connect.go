@@ -103,13 +103,14 @@ func (c *Client) introduce(w wire) (*link, error) {
 	case f.Hello == nil:
 		return nil, fmt.Errorf("cannot understand the keeper (pid %d): it says no hello", who.Pid)
 	}
-	if _, err := f.Hello.speak(); err != nil {
+	version, err := f.Hello.speak()
+	if err != nil {
 		return nil, fmt.Errorf("cannot use the keeper (pid %d): %w; stop its services with the version that started them", who.Pid, err)
 	}
 	if f.Failure != nil {
 		return nil, f.Failure.error()
 	}
-	return c.newLink(w, int(who.Pid), f), nil
+	return c.newLink(w, int(who.Pid), version, f), nil
 }
 
 // child is a keeper that this process started.

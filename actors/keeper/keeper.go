@@ -12,6 +12,7 @@
 //	server.go  what is kept, and when the keeper leaves
 //	engine.go  its end of the connection with an engine
 //	launch.go  from a Command to a process; find.go finds the program
+//	become.go  account, umask and limits of a process
 //	reaper.go  the one place that waits for children
 //	sweep.go   signals, and the end of what a service leaves behind
 //	family.go  which processes belong to a service, told by proc.go and marks.go
@@ -66,6 +67,12 @@ type Command struct {
 	Output string
 	// Rotate renames Output to Output.1 first.
 	Rotate bool
+	// As is who it runs as; nil: who the keeper runs as.
+	As *Account
+	// Umask is its file mode creation mask; nil: the keeper's.
+	Umask *int
+	// Limits are of RoleService alone.
+	Limits Limits
 }
 
 // Process is a process in the keeper's care: the leader of a session and a

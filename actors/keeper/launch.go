@@ -41,6 +41,7 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 	// the reaper meets no child it does not know.
 	process, err := p.fork()
 	if err != nil {
+		s.forked() // there may be a child even so
 		e.send(reply(id, err))
 		return
 	}
@@ -103,6 +104,9 @@ type program struct {
 	env    []string
 	stdin  *os.File
 	output *os.File
+	as     *Account
+	// becoming is what the child has to do itself, if anything.
+	becoming becoming
 }
 
 // prepare finds and opens all that a command needs.
@@ -136,6 +140,10 @@ func prepare(c Command, stateDir string) (*program, error) {
 		p.close()
 		return nil, fmt.Errorf("cannot run %s: cannot open its output: %w", c.Argv[0], err)
 	}
+	if err := p.settle(c); err != nil {
+		p.close()
+		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
+	}
 	return p, nil
 }
 
@@ -144,6 +152,23 @@ func (p *program) close() {
 	if p.output != nil {
 		p.output.Close()
 	}
+}
+
+// settle says who the program runs as and within which bounds.
+func (p *program) settle(c Command) error {
+	if c.As != nil && !c.As.isOurs() {
+		p.as = c.As
+		// What is opened again, as /dev/stdout, is asked for its owner; the
+		// directory keeps everybody else out.
+		if err := p.output.Chown(int(c.As.UID), int(c.As.GID)); err != nil && c.Output != "" {
+			return fmt.Errorf("cannot give it its output: %w", bare(err))
+		}
+	}
+	p.becoming = becoming{
+		As: p.as, Umask: c.Umask, Files: c.Limits.Files, Data: c.Limits.Memory,
+		Dir: []byte(p.dir), Path: []byte(p.path), Argv: toBytes(p.argv),
+	}
+	return nil
 }
 
 // fork runs the program in a session of its own.
@@ -160,14 +185,24 @@ func (p *program) fork() (Process, error) {
 		return Process{}, fmt.Errorf("cannot run %s: cannot unblock signals: %w", p.argv[0], err)
 	}
 	output := p.output.Fd()
-	pid, err := syscall.ForkExec(p.path, p.argv, &syscall.ProcAttr{
+	attr := &syscall.ProcAttr{
 		Dir:   p.dir,
 		Env:   p.env,
 		Files: []uintptr{p.stdin.Fd(), output, output},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	}
+	var pid int
+	var err error
+	if p.becoming.needed() {
+		pid, err = p.viaSelf(attr)
+	} else {
+		attr.Sys.Credential = p.as.credential()
+		if pid, err = syscall.ForkExec(p.path, p.argv, attr); err != nil {
+			err = execError(p.path, err)
+		}
+	}
 	if err != nil {
-		return Process{}, fmt.Errorf("cannot run %s: %w", p.argv[0], execError(p.path, err))
+		return Process{}, fmt.Errorf("cannot run %s%s: %w", p.argv[0], p.as.suffix(), err)
 	}
 	// Even if it ended already it is there, as a zombie: only the reaper
 	// takes it away, and it waits for the lock.

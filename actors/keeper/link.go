@@ -20,6 +20,7 @@ const sendTimeout = 10 * time.Second
 type link struct {
 	wire
 	pid     int    // of the keeper
+	version int    // that both speak
 	child   *child // the keeper if this process started it, or nil
 	numbers *numbers
 	running []Process // what the keeper kept when it was connected
@@ -33,9 +34,9 @@ type link struct {
 }
 
 // newLink makes a link of a connection on which the keeper said hello.
-func (c *Client) newLink(w wire, pid int, greeting frame) *link {
+func (c *Client) newLink(w wire, pid, version int, greeting frame) *link {
 	l := &link{
-		wire: w, pid: pid, running: greeting.Processes,
+		wire: w, pid: pid, version: version, running: greeting.Processes,
 		numbers: c.numbersOf(greeting.Hello.Instance),
 		waiting: make(map[uint64]chan frame),
 		done:    make(chan struct{}),

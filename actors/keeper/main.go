@@ -28,10 +28,15 @@ const (
 // the arguments that follow it. It returns the exit status.
 func Main(args []string) int {
 	flags := flag.NewFlagSet("keeper", flag.ContinueOnError)
+	asProgram := flags.String("become", "", "what to be in place of a keeper")
 	readyFd := flags.Int("ready", -1, "descriptor that is told when the keeper is ready")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
+	if *asProgram != "" {
+		return become(*asProgram)
+	}
+	ownArgv = os.Args[:len(os.Args)-len(args)]
 	if flags.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "cannot run the keeper: its one argument is the state directory")
 		return 2

@@ -19,7 +19,11 @@ import (
 // repeated on the next connection until it is acknowledged.
 const (
 	oldestProtocol = 1
-	newestProtocol = 1
+	newestProtocol = 2
+
+	// accountProtocol is the first in which a launch can name an account, a umask
+	// and limits. Asked by an older one, a keeper would run it as itself.
+	accountProtocol = 2
 
 	// maxFrame bounds a frame. The kernel takes at most 6 MiB of arguments and
 	// environment (execve(2)), of which base64 makes 8.
@@ -74,6 +78,9 @@ type launch struct {
 	Dir     []byte   `json:"dir"`
 	Output  []byte   `json:"output"`
 	Rotate  bool     `json:"rotate,omitempty"`
+	As      *Account `json:"as,omitempty"`
+	Umask   *int     `json:"umask,omitempty"`
+	Limits  Limits   `json:"limits,omitzero"`
 	// Token names this launch, so that it can be asked for again when the
 	// connection broke before the reply.
 	Token string `json:"token"`
@@ -94,6 +101,7 @@ func (c Command) wire() *launch {
 		Service: c.Service, Run: c.Run, Role: c.Role,
 		Argv: toBytes(c.Argv), Env: toBytes(c.Env),
 		Dir: []byte(c.Dir), Output: []byte(c.Output), Rotate: c.Rotate,
+		As: c.As, Umask: c.Umask, Limits: c.Limits,
 	}
 }
 
@@ -102,6 +110,7 @@ func (l *launch) command() Command {
 		Service: l.Service, Run: l.Run, Role: l.Role,
 		Argv: toStrings(l.Argv), Env: toStrings(l.Env),
 		Dir: string(l.Dir), Output: string(l.Output), Rotate: l.Rotate,
+		As: l.As, Umask: l.Umask, Limits: l.Limits,
 	}
 }
 
