@@ -33,6 +33,7 @@ func (c *common) shell(role keeper.Role, line string) keeper.Command {
 	return keeper.Command{
 		Service: c.v.Name(), Run: uint64(c.run), Role: role, Argv: []string{"/bin/sh", "-c", line},
 		Dir: dir, Env: env, Output: c.outputOf(role), Rotate: role != keeper.RoleStop,
+		As: c.v.spec.As, Umask: c.v.spec.Umask,
 	}
 }
 

@@ -19,6 +19,9 @@ type Spec struct {
 	Address string
 	Check   probe.Check // says when it is ready
 
+	As    *keeper.Account // who its commands run as; nil: the keeper's own
+	Umask *int            // nil: the keeper's own
+
 	IdleTimeout  time.Duration // 0: never
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
@@ -40,6 +43,7 @@ type Managed struct {
 	Dir        string
 	Env        []string       // complete, K=V
 	StopSignal syscall.Signal // 0: SIGTERM
+	Limits     keeper.Limits
 }
 
 // Delegated is a service that commands of the user start and stop, each run by

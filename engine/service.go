@@ -174,9 +174,14 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		DrainTimeout: s.DrainTimeout,
 		Found:        found,
 		Last:         last,
+		Umask:        s.Umask,
+	}
+	if a := s.Account; a != nil {
+		spec.As = &keeper.Account{UID: a.UID, GID: a.GID, Groups: a.Groups}
 	}
 	if s.Run != nil {
-		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(), StopSignal: s.StopSignal}
+		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(), StopSignal: s.StopSignal,
+			Limits: keeper.Limits{Memory: uint64(s.Limits.Memory), CPU: s.Limits.CPU, Files: uint64(s.Limits.Files)}}
 	} else {
 		spec.Delegated = &actors.Delegated{Start: s.Commands.Start, Stop: s.Commands.Stop, Check: s.Commands.Check,
 			Dir: s.Cwd, Env: s.environ()}
@@ -184,10 +189,13 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 	return spec
 }
 
-// environ is the engine's environment, then what a service is told of it (where it is to listen, and which program
-// DYNAPM is), then what the config adds.
+// environ is the engine's environment, then whose it is, then what a service is told of it (where it is to listen, and
+// which program DYNAPM is), then what the config adds.
 func (s *service) environ() []string {
 	env := os.Environ()
+	if a := s.Account; a != nil && a.User != "" {
+		env = append(env, "HOME="+a.Home, "USER="+a.User, "LOGNAME="+a.User)
+	}
 	if executable, err := os.Executable(); err == nil {
 		env = append(env, "DYNAPM="+executable)
 	}

@@ -49,7 +49,10 @@ type Service struct {
 	Commands  *Commands
 	ProxyOnly bool
 	Cwd       string   // absolute and there when the config was read
-	Env       []string // KEY=value of the config only, sorted by key
+	Env       []string // KEY=value of the config and its envFile only, sorted by key
+	Account   *Account // nil: the engine's own
+	Umask     *int     // nil: the engine's own
+	Limits    Limits   // of a Run service alone
 
 	IdleTimeout                             time.Duration // 0: never
 	StartTimeout, StopTimeout, DrainTimeout time.Duration

@@ -70,6 +70,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, adminKeys)
 	shown(t, text, loggingKeys)
 	shown(t, text, serviceKeys)
+	shown(t, text, limitKeys)
 	shown(t, text, routeKeys)
 	shown(t, text, commandKeys)
 	shown(t, text, tlsKeys)

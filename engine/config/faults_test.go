@@ -53,6 +53,8 @@ func goldenSection(t *testing.T, section string) string {
 	write(t, dir, "empty", "\n")
 	write(t, dir, "token", "s3cret\n")
 	writeCertificates(t, dir)
+	write(t, dir, "bad.env", "# secrets\nGOOD=1\n  no equals sign\nexport A=s3cret\nTWO WORDS=s3cret\n=s3cret\nGOOD=s3cret\n"+
+		"Q='s3cret\nR=\"s3cret\" and more\nS=s3cret\\\nN=\x00\nDYNAPM_RUN=1\n")
 	cfg, faults := try(name, strings.TrimPrefix(config, "\n")+"\n", dir)
 	out := fmt.Sprintf("=== %s%s\n~~~\n", title, config)
 	for _, f := range faults {

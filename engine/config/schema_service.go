@@ -20,6 +20,9 @@ type draft struct {
 	commandEnv []string
 	checkAt    given // the keys within healthCheck
 	tlsAt      given // the keys within tls
+	user       string
+	group      string
+	fileEnv    []string // of envFile
 }
 
 // claim is a route with the places where it was claimed and where its target was said.
@@ -56,6 +59,16 @@ var serviceKeys = []key[draft]{
 		read: directory(func(d *draft) *string { return &d.Cwd })},
 	{name: "env", doc: "environment variables for its commands",
 		read: environmentOf(func(d *draft) *[]string { return &d.Env })},
+	{name: "envFile", doc: "a file of NAME=VALUE lines; what env has too is env's",
+		read: envFile},
+	{name: "user", doc: "who its commands run as, a name or a uid, with that user's groups and HOME; needs root",
+		read: accountName(func(d *draft) *string { return &d.user })},
+	{name: "group", doc: "their group, a name or a gid; without it, the user's",
+		read: accountName(func(d *draft) *string { return &d.group })},
+	{name: "umask", doc: "what the files they make are not to permit, in octal; without it, the engine's",
+		read: umask(func(d *draft) **int { return &d.Umask })},
+	{name: "limits", doc: "what the process of run may use at most",
+		read: func(w *walk, d *draft, v value) { fill(w, v, limitKeys, &d.Limits) }},
 	{name: "idleTimeout", dflt: "5m", doc: "stopped when unused for so long; never keeps it up",
 		read: durationOrNever(func(d *draft) *time.Duration { return &d.IdleTimeout })},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
@@ -72,6 +85,15 @@ var serviceKeys = []key[draft]{
 		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
 	{name: "healthCheck", doc: "when it is ready",
 		read: func(w *walk, d *draft, v value) { d.checkAt = fill(w, v, healthKeys, &d.HealthCheck) }},
+}
+
+var limitKeys = []key[Limits]{
+	{name: "memory", doc: "such as 512M or 2G, by a cgroup where one can be made, else RLIMIT_DATA of each process",
+		read: byteSize(1<<20, func(l *Limits) *int64 { return &l.Memory })},
+	{name: "cpu", doc: "in cores, such as 0.5 or 2, where a cgroup can be made",
+		read: cores(func(l *Limits) *int { return &l.CPU })},
+	{name: "nofile", doc: "open files of each process",
+		read: numberBetween(16, 1<<30, "a number of open files", func(l *Limits) *int { return &l.Files })},
 }
 
 var routeKeys = []key[route]{

@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -25,6 +27,7 @@ func (w *walk) service(e entry, path string) *draft {
 	w.wayToRun(d)
 	w.ownRoutes(d)
 	w.surroundings(d)
+	w.account(d)
 	w.health(d)
 	w.trust(d)
 	return d
@@ -93,6 +96,26 @@ func (w *walk) surroundings(d *draft) {
 	if d.commandsAt.has("env") {
 		d.Env = d.commandEnv
 	}
+	if d.fileEnv != nil {
+		d.Env = overlaid(d.fileEnv, d.Env)
+	}
+	if d.given.has("limits") && !d.given.has("run") {
+		w.fault(d.given["limits"], "limits are for run: what commands leave behind is not the engine's to bound")
+	}
+}
+
+// overlaid is both, sorted; what stands in both is over's.
+func overlaid(under, over []string) []string {
+	last := map[string]string{}
+	for _, kv := range append(slices.Clone(under), over...) {
+		name, _, _ := strings.Cut(kv, "=")
+		last[name] = kv
+	}
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		out = append(out, last[name])
+	}
+	return out
 }
 
 // health completes the check and refuses keys that its type has no use for.
