@@ -57,6 +57,9 @@ func (s *server) adopt(list []Process) {
 		if s.knows(p) {
 			continue
 		}
+		if p.Role == RoleService {
+			p.Cgroup = s.groups.of(p)
+		}
 		k := &kept{Process: p, adopted: true}
 		pidfd, err := openProcess(p)
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -58,7 +59,7 @@ var ownArgv []string
 const ownPath = "/proc/self/exe"
 
 // viaSelf forks a child that becomes the program.
-func (p *program) viaSelf(attr *syscall.ProcAttr) (int, error) {
+func (p *program) viaSelf(attr syscall.ProcAttr) (int, error) {
 	text, err := json.Marshal(p.becoming)
 	if err != nil {
 		return 0, err
@@ -68,9 +69,9 @@ func (p *program) viaSelf(attr *syscall.ProcAttr) (int, error) {
 		return 0, err
 	}
 	defer told.Close()
-	attr.Dir, attr.Files = "/", append(attr.Files, tell.Fd())
-	argv := append(ownArgv[:len(ownArgv):len(ownArgv)], "-become="+string(text))
-	pid, err := syscall.ForkExec(ownPath, argv, attr)
+	attr.Dir, attr.Files = "/", append(slices.Clip(attr.Files), tell.Fd())
+	argv := append(slices.Clip(ownArgv), "-become="+string(text))
+	pid, err := syscall.ForkExec(ownPath, argv, &attr)
 	tell.Close()
 	if err != nil {
 		return 0, err

@@ -10,7 +10,7 @@ import (
 var selfPid = os.Getpid()
 
 // descendants returns the living processes among all that belong to k: its
-// group and session, what carries its marks, what was its descendant when it
+// group, session and control group, what carries its marks, what was its descendant when it
 // was signalled, and the children of these. Each of the ways can be escaped: a
 // daemon leaves the session and its parent, and a program that sets its title
 // overwrites the marks.
@@ -66,6 +66,9 @@ func addTree(set map[int]bool, pid int, children map[int][]int) {
 // belongs tells whether p is k's by what p itself shows. The only error is
 // errUnsettled.
 func belongs(p procStat, k kept, dir string) (bool, error) {
+	if k.members[p.pid] {
+		return true, nil
+	}
 	if p.session == k.Pid || p.group == k.Pid {
 		// Once the leader is gone its number can be a new session's, which
 		// then began later.

@@ -24,18 +24,26 @@ type bench struct {
 	t     *testing.T
 	dir   string
 	exits chan Exit
+	mode  string // keeper or bare-keeper
 }
 
 // newBench opens a keeper of its own. When the test ends, no process may be
 // left that carries the marks of the directory.
 func newBench(t *testing.T) *bench {
 	t.Helper()
+	return newBenchOf(t, "bare-keeper")
+}
+
+// newBenchOf says which: "keeper" makes cgroups where it can, and what goes on
+// without them is tested with one that does not, "bare-keeper".
+func newBenchOf(t *testing.T, mode string) *bench {
+	t.Helper()
 	t.Parallel()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{t: t, dir: dir, exits: make(chan Exit, 1000)}
+	b := &bench{t: t, dir: dir, exits: make(chan Exit, 1000), mode: mode}
 	t.Cleanup(b.clean)
 	b.open()
 	return b
@@ -43,7 +51,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) options() Options {
 	return Options{
-		Dir: b.dir, Executable: []string{executable, "keeper"},
+		Dir: b.dir, Executable: []string{executable, b.mode},
 		OnExit: func(e Exit) { b.exits <- e },
 		Log:    slog.New(slog.NewTextHandler(b.t.Output(), nil)),
 	}

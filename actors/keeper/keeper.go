@@ -12,7 +12,8 @@
 //	server.go  what is kept, and when the keeper leaves
 //	engine.go  its end of the connection with an engine
 //	launch.go  from a Command to a process; find.go finds the program
-//	become.go  account, umask and limits of a process
+//	fork.go    the fork itself; become.go is what only the child can do
+//	cgroup.go  the control group of a service
 //	reaper.go  the one place that waits for children
 //	sweep.go   signals, and the end of what a service leaves behind
 //	family.go  which processes belong to a service, told by proc.go and marks.go
@@ -86,6 +87,11 @@ type Process struct {
 	// since boot. With the pid it names a process of this boot for good.
 	StartTime uint64    `json:"startTime"`
 	Started   time.Time `json:"started"`
+	// Cgroup is the directory of the control group that holds all of a service;
+	// empty if there is none.
+	Cgroup string `json:"cgroup,omitempty"`
+	// Unmet says which limits are not in force as a cgroup would have them.
+	Unmet string `json:"unmet,omitempty"`
 }
 
 // Exit is the end of a process. Of Code and Signal one counts: Signal is zero

@@ -6,10 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,7 +22,7 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		e.send(reply)
 		return
 	}
-	p, err := prepare(l.command(), s.dir.Path())
+	p, err := prepare(l.command(), s.dir.Path(), s.groups)
 	if err != nil {
 		e.send(reply(id, err))
 		return
@@ -107,10 +104,13 @@ type program struct {
 	as     *Account
 	// becoming is what the child has to do itself, if anything.
 	becoming becoming
+	limits   Limits
+	group    *cgroup // nil: none of its own
+	unmet    string  // see Process
 }
 
 // prepare finds and opens all that a command needs.
-func prepare(c Command, stateDir string) (*program, error) {
+func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return nil, errors.New("cannot run an empty command")
 	}
@@ -140,7 +140,7 @@ func prepare(c Command, stateDir string) (*program, error) {
 		p.close()
 		return nil, fmt.Errorf("cannot run %s: cannot open its output: %w", c.Argv[0], err)
 	}
-	if err := p.settle(c); err != nil {
+	if err := p.settle(c, groups); err != nil {
 		p.close()
 		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
 	}
@@ -148,74 +148,11 @@ func prepare(c Command, stateDir string) (*program, error) {
 }
 
 func (p *program) close() {
+	p.group.close()
 	p.stdin.Close()
 	if p.output != nil {
 		p.output.Close()
 	}
-}
-
-// settle says who the program runs as and within which bounds.
-func (p *program) settle(c Command) error {
-	if c.As != nil && !c.As.isOurs() {
-		p.as = c.As
-		// What is opened again, as /dev/stdout, is asked for its owner; the
-		// directory keeps everybody else out.
-		if err := p.output.Chown(int(c.As.UID), int(c.As.GID)); err != nil && c.Output != "" {
-			return fmt.Errorf("cannot give it its output: %w", bare(err))
-		}
-	}
-	p.becoming = becoming{
-		As: p.as, Umask: c.Umask, Files: c.Limits.Files, Data: c.Limits.Memory,
-		Dir: []byte(p.dir), Path: []byte(p.path), Argv: toBytes(p.argv),
-	}
-	return nil
-}
-
-// fork runs the program in a session of its own.
-//
-// syscall.ForkExec gives the child the RLIMIT_NOFILE that this process had
-// before Go raised it, unless somebody called syscall.Setrlimit for it, which
-// nobody here does. It resets handled signals, and settle left none ignored.
-func (p *program) fork() (Process, error) {
-	// The child gets the signal mask of the forking thread; what blocked
-	// signals the engine was once started with is not for services.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
-		return Process{}, fmt.Errorf("cannot run %s: cannot unblock signals: %w", p.argv[0], err)
-	}
-	output := p.output.Fd()
-	attr := &syscall.ProcAttr{
-		Dir:   p.dir,
-		Env:   p.env,
-		Files: []uintptr{p.stdin.Fd(), output, output},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	}
-	var pid int
-	var err error
-	if p.becoming.needed() {
-		pid, err = p.viaSelf(attr)
-	} else {
-		attr.Sys.Credential = p.as.credential()
-		if pid, err = syscall.ForkExec(p.path, p.argv, attr); err != nil {
-			err = execError(p.path, err)
-		}
-	}
-	if err != nil {
-		return Process{}, fmt.Errorf("cannot run %s%s: %w", p.argv[0], p.as.suffix(), err)
-	}
-	// Even if it ended already it is there, as a zombie: only the reaper
-	// takes it away, and it waits for the lock.
-	stat, ok := readStat(pid)
-	if !ok {
-		unix.Kill(-pid, unix.SIGKILL) // unregistered, it would be nobody's
-		return Process{}, fmt.Errorf("cannot run %s: cannot read /proc/%d/stat", p.argv[0], pid)
-	}
-	m := p.marks
-	return Process{
-		Service: m.service, Run: m.run, Role: m.role,
-		Pid: pid, StartTime: stat.start, Started: time.Now(),
-	}, nil
 }
 
 // checkDir says why dir cannot be a working directory.

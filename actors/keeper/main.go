@@ -100,6 +100,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 		return err
 	}
 	s := newServer(dir, log)
+	s.groups.tidy()
 	go s.reap()
 	if err := s.adoptMarked(); err != nil {
 		return err

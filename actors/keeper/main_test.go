@@ -17,6 +17,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
+		case "bare-keeper": // on a system that has no cgroups
+			procSelf = "/nowhere"
+			fallthrough
 		case "keeper":
 			os.Exit(Main(os.Args[2:]))
 		case "service":
@@ -91,16 +94,19 @@ func beget(how, what string) int {
 	case "unmarked-session":
 		attr.Sys = &syscall.SysProcAttr{Setsid: true}
 		attr.Env = []string{}
-	case "daemon":
+	case "daemon", "unmarked-daemon":
 		attr.Sys = &syscall.SysProcAttr{Setsid: true}
 		argv = self("child", "group", what, "exit")
+	}
+	if how == "unmarked-daemon" {
+		attr.Env = []string{}
 	}
 	p, err := os.StartProcess(executable, argv, attr)
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	if how == "daemon" {
+	if strings.HasSuffix(how, "daemon") {
 		p.Wait() // the one in between; then the daemon is the subreaper's
 	}
 	return p.Pid

@@ -76,51 +76,57 @@ func TestTermWakesStopped(t *testing.T) {
 // Whatever a service forked ends with it, in whatever way it ends, and is gone
 // when the exit is told. After a SIGTERM it has time, until a SIGKILL.
 func TestNothingOfAServiceIsLeft(t *testing.T) {
-	for _, how := range []string{"group", "session", "daemon", "unmarked-session"} {
-		for _, end := range []string{"killed", "terminated", "by itself"} {
-			if how == "unmarked-session" && end == "by itself" {
-				continue // then nothing says any longer whose it was
+	hows := map[string][]string{"bare-keeper": {"group", "session", "daemon", "unmarked-session"}}
+	if canGroup(t) {
+		// Of this one nothing but the control group says whose it is.
+		hows["keeper"] = []string{"session", "unmarked-daemon"}
+	}
+	for mode, hows := range hows {
+		for _, how := range hows {
+			for _, end := range []string{"killed", "terminated", "by itself"} {
+				if mode == "bare-keeper" && how == "unmarked-session" && end == "by itself" {
+					continue // then nothing says any longer whose it was
+				}
+				t.Run(mode+" "+how+" "+end, func(t *testing.T) { nothingIsLeft(t, newBenchOf(t, mode), how, end) })
 			}
-			t.Run(how+" "+end, func(t *testing.T) {
-				b := newBench(t)
-				argv := self("child", how, "ignore-term")
-				if end == "by itself" {
-					argv = append(argv, "exit")
-				}
-				p := b.launch(argv)
-				if end == "by itself" {
-					b.exit(p)
-					if left := b.childPid(); isAlive(left) {
-						t.Errorf("%d is alive", left)
-					}
-					return
-				}
-				left := b.childPid()
-				b.printed("up")
-				signal := syscall.SIGKILL
-				if end == "terminated" {
-					signal = syscall.SIGTERM
-				}
-				if err := b.Signal(p, signal); err != nil {
-					t.Fatal(err)
-				}
-				if end == "terminated" {
-					b.until("the leader to end", func() bool { return !isAlive(p.Pid) })
-					if !isAlive(left) || !b.isKept(p) {
-						t.Error("what the leader left was given no time to end")
-					}
-					if err := b.Signal(p, syscall.SIGKILL); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if e := b.exit(p); e.Signal != signal {
-					t.Errorf("%+v", e)
-				}
-				if isAlive(left) {
-					t.Errorf("%d is alive", left)
-				}
-			})
 		}
+	}
+}
+
+func nothingIsLeft(t *testing.T, b *bench, how, end string) {
+	argv := self("child", how, "ignore-term")
+	if end == "by itself" {
+		p := b.launch(append(argv, "exit"))
+		b.exit(p)
+		if left := b.childPid(); isAlive(left) {
+			t.Errorf("%d is alive", left)
+		}
+		return
+	}
+	p := b.launch(argv)
+	left := b.childPid()
+	b.printed("up")
+	signal := syscall.SIGKILL
+	if end == "terminated" {
+		signal = syscall.SIGTERM
+	}
+	if err := b.Signal(p, signal); err != nil {
+		t.Fatal(err)
+	}
+	if end == "terminated" {
+		b.until("the leader to end", func() bool { return !isAlive(p.Pid) })
+		if !isAlive(left) || !b.isKept(p) {
+			t.Error("what the leader left was given no time to end")
+		}
+		if err := b.Signal(p, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e := b.exit(p); e.Signal != signal {
+		t.Errorf("%+v", e)
+	}
+	if isAlive(left) {
+		t.Errorf("%d is alive", left)
 	}
 }
 

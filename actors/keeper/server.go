@@ -30,6 +30,7 @@ var errLeaving = errors.New("the keeper is leaving")
 type server struct {
 	dir      *statedir.Dir
 	log      *slog.Logger
+	groups   *cgroups
 	instance string
 	// children has a value when there may be one to wait for.
 	children chan struct{}
@@ -58,6 +59,8 @@ type kept struct {
 	// else's by now. goneAt is when, in ticks since boot.
 	gone   bool
 	goneAt uint64
+	// members are the pids in its control group; of a copy alone.
+	members map[int]bool
 	// strays are the descendants outside its group when it was last signalled.
 	strays []procStat
 	// asked: it was told to end, so that what the leader leaves has time to.
@@ -88,7 +91,7 @@ func (n notice) frame() frame { return frame{Do: doEnded, Seq: n.seq, Exit: &n.e
 
 func newServer(dir *statedir.Dir, log *slog.Logger) *server {
 	s := &server{
-		dir: dir, log: log, instance: rand.Text(),
+		dir: dir, log: log, groups: newCgroups(dir.Path()), instance: rand.Text(),
 		children: make(chan struct{}, 1),
 		left:     make(chan struct{}),
 		kept:     make(map[identity]*kept),

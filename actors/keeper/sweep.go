@@ -95,8 +95,24 @@ func (s *server) strays(k kept) (list []procStat, settled bool) {
 		s.log.Error("cannot look for descendants", "service", k.Service, "cause", err)
 		return nil, true
 	}
+	k.members = members(k.Cgroup) // after all: who is not in all yet is in the next
 	list, settled = descendants(k, all, s.dir.Path())
+	settled = settled && !forkedSince(k.members, all)
 	return slices.DeleteFunc(list, func(p procStat) bool { return p.group == k.Pid && !k.gone }), settled
+}
+
+// forkedSince tells whether a member of the group is not among all yet.
+func forkedSince(members map[int]bool, all []procStat) bool {
+	there := make(map[int]bool, len(all))
+	for _, p := range all {
+		there[p.pid] = true
+	}
+	for pid := range members {
+		if !there[pid] && pid != 0 { // 0: of another pid namespace
+			return true
+		}
+	}
+	return false
 }
 
 func (s *server) signalEach(k kept, list []procStat, sig syscall.Signal) {
@@ -142,10 +158,13 @@ func (s *server) await(k kept) {
 
 // sweep kills whatever an ended service left behind, until nothing is left.
 func (s *server) sweep(k kept) {
+	if k.Cgroup != "" {
+		killAll(k.Cgroup)
+	}
 	deadline := time.Now().Add(sweepTimeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		left, settled := s.strays(k)
-		if len(left) == 0 && settled {
+		if len(left) == 0 && settled && removeAll(k.Cgroup) {
 			return
 		}
 		if time.Now().After(deadline) {

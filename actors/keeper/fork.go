@@ -1,0 +1,135 @@
+package keeper
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// settle says who the program runs as and within which bounds.
+func (p *program) settle(c Command, groups *cgroups) error {
+	if c.As != nil && !c.As.isOurs() {
+		p.as = c.As
+	}
+	if p.as != nil && c.Output != "" {
+		// What is opened again, as /dev/stdout, is asked for its owner; the
+		// directory keeps everybody else out.
+		if err := p.output.Chown(int(p.as.UID), int(p.as.GID)); err != nil {
+			return fmt.Errorf("cannot give it its output: %w", bare(err))
+		}
+	}
+	p.becoming = becoming{
+		As: p.as, Umask: c.Umask, Files: c.Limits.Files,
+		Dir: []byte(p.dir), Path: []byte(p.path), Argv: toBytes(p.argv),
+	}
+	p.limits = c.Limits
+	if c.Role != RoleService {
+		return nil // what it leaves behind is not ours to hold together
+	}
+	var err error
+	if p.group, err = groups.open(p.marks); err == nil {
+		err = p.group.bound(c.Limits)
+	}
+	if err != nil {
+		p.unbound(err)
+	}
+	return nil
+}
+
+// unbound falls back on what can be had without a control group that has the
+// controllers.
+func (p *program) unbound(cause error) {
+	p.becoming.Data = p.limits.Memory
+	var unmet []string
+	if p.limits.Memory > 0 {
+		unmet = append(unmet, "memory bounds each process for itself (RLIMIT_DATA)")
+	}
+	if p.limits.CPU > 0 {
+		unmet = append(unmet, "cpu is not bounded")
+	}
+	if unmet != nil {
+		p.unmet = fmt.Sprintf("%s: %v", strings.Join(unmet, ", "), cause)
+	}
+}
+
+// fork runs the program in a session of its own.
+//
+// syscall.ForkExec gives the child the RLIMIT_NOFILE that this process had
+// before Go raised it, unless somebody called syscall.Setrlimit for it, which
+// nobody here does. It resets handled signals, and settle left none ignored.
+func (p *program) fork() (Process, error) {
+	// The child gets the signal mask of the forking thread; what blocked
+	// signals the engine was once started with is not for services.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
+		return Process{}, fmt.Errorf("cannot run %s: cannot unblock signals: %w", p.argv[0], err)
+	}
+	output := p.output.Fd()
+	attr := &syscall.ProcAttr{
+		Dir:   p.dir,
+		Env:   p.env,
+		Files: []uintptr{p.stdin.Fd(), output, output},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	pid, err := p.forkInto(attr)
+	if err != nil {
+		return Process{}, fmt.Errorf("cannot run %s%s: %w", p.argv[0], p.as.suffix(), err)
+	}
+	// Even if it ended already it is there, as a zombie: only the reaper
+	// takes it away, and it waits for the lock.
+	stat, ok := readStat(pid)
+	if !ok {
+		unix.Kill(-pid, unix.SIGKILL) // unregistered, it would be nobody's
+		return Process{}, fmt.Errorf("cannot run %s: cannot read /proc/%d/stat", p.argv[0], pid)
+	}
+	m := p.marks
+	return Process{
+		Service: m.service, Run: m.run, Role: m.role,
+		Pid: pid, StartTime: stat.start, Started: time.Now(),
+		Cgroup: p.group.name(), Unmet: p.unmet,
+	}, nil
+}
+
+// forkInto forks the child into its group; without it where that is forbidden,
+// as clone3(2) is in some containers.
+func (p *program) forkInto(attr *syscall.ProcAttr) (pid int, err error) {
+	if p.group != nil {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = true, int(p.group.dir.Fd())
+		pid, err = p.forkOnce(attr)
+		if !isForbidden(err) {
+			return pid, err
+		}
+		p.group.close()
+		p.group = nil
+		p.unbound(fmt.Errorf("cannot fork into a cgroup: %w", err))
+		attr.Sys.UseCgroupFD = false
+	}
+	return p.forkOnce(attr)
+}
+
+// isForbidden tells whether it may be the group that an error is about.
+func isForbidden(err error) bool {
+	for _, no := range []error{unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EBUSY, unix.EOPNOTSUPP} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) forkOnce(attr *syscall.ProcAttr) (pid int, err error) {
+	if p.becoming.needed() {
+		return p.viaSelf(*attr)
+	}
+	attr.Sys.Credential = p.as.credential()
+	if pid, err = syscall.ForkExec(p.path, p.argv, attr); err != nil {
+		err = execError(p.path, err)
+	}
+	return pid, err
+}
