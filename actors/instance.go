@@ -175,6 +175,9 @@ func (i *instance) inspect() Status {
 	s := i.machine.status(time.Now())
 	s.Name = i.Name()
 	s.LastUse = i.lastUse()
+	if c := i.legacy.conduct; c != nil {
+		s.Process = c.process()
+	}
 	if g := i.gate.Load(); g != nil {
 		s.Holding, s.Passive = g.Counts()
 	}

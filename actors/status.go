@@ -1,14 +1,20 @@
 package actors
 
-import "time"
+import (
+	"time"
+
+	"dynapm/actors/keeper"
+)
 
 // Status is what a service is doing now.
 type Status struct {
-	Name       string
-	State      State
-	Held       bool // stays down although requests arrive
-	Run        Run  // the present one; 0: none
-	Pid        int  // 0: none of ours
+	Name  string
+	State State
+	Held  bool // stays down although requests arrive
+	Run   Run  // the present one; 0: none
+	Pid   int  // 0: none of ours
+	// Process is what the keeper keeps of the present run; its Pid is 0 if nothing.
+	Process    keeper.Process
 	Address    string
 	Since      time.Time // of the state
 	ReadySince time.Time // zero: not ready in this run

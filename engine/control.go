@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dynapm/actors"
+	"dynapm/actors/keeper"
 	"dynapm/engine/admin"
 )
 
@@ -126,7 +127,18 @@ func (c control) detail(ctx context.Context, s *service) admin.Detail {
 	if trouble := s.trouble(); trouble != "" && st.State == actors.StateReady {
 		d.Reason = trouble
 	}
+	if s.Run != nil && st.Process.Pid != 0 {
+		d.Ownership = ownership(st.Process)
+	}
 	return d
+}
+
+func ownership(p keeper.Process) *admin.Ownership {
+	o := &admin.Ownership{Level: "group+subreaper+mark", Cgroup: p.Cgroup, Unmet: p.Unmet}
+	if p.Cgroup != "" {
+		o.Level = "cgroup"
+	}
+	return o
 }
 
 // proxied fills in what there is to say of a service without an actor.

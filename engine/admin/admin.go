@@ -82,6 +82,15 @@ type Detail struct {
 	StartCount   int         `json:"startCount"`
 	TotalUptime  int64       `json:"totalUptime"` // ms in runs that have ended
 	LastStart    *Start      `json:"lastStart,omitempty"`
+	Ownership    *Ownership  `json:"ownership,omitempty"` // of a managed service that has a process
+}
+
+// Ownership is how the processes of a managed service are held together. Level is "cgroup" or, where no control group
+// can be made, "group+subreaper+mark": process group and session, parenthood, and the mark in the environment.
+type Ownership struct {
+	Level  string `json:"level"`
+	Cgroup string `json:"cgroup,omitempty"` // its directory
+	Unmet  string `json:"unmet,omitempty"`  // which limits are not in force as a cgroup would have them, and why
 }
 
 // HealthCheck repeats the config's.

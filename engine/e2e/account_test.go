@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/user"
@@ -42,6 +43,40 @@ services:
 				t.Errorf("%s: no %q in\n%s", name, want, out)
 			}
 		}
+		e.ownership(name)
 		e.good("stop", name)
+	}
+}
+
+// ownership holds what status says of how a service is owned to what the system says.
+func (e *engine) ownership(name string) {
+	e.Helper()
+	var got struct {
+		Pid       int
+		Ownership *struct{ Level, Cgroup, Unmet string }
+	}
+	if err := json.Unmarshal([]byte(e.good("status", "-json", name)), &got); err != nil {
+		e.Fatal(err)
+	}
+	text, o := e.good("status", name), got.Ownership
+	if name == "delegated" {
+		if o != nil || strings.Contains(text, "owned by") {
+			e.Errorf("what its start command leaves is not owned, and yet: %+v\n%s", o, text)
+		}
+		return
+	}
+	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", got.Pid))
+	if err != nil || o == nil {
+		e.Fatalf("%v, %+v", err, o)
+	}
+	want := "group+subreaper+mark"
+	if strings.Contains(string(groups), "/dynapm-") {
+		want = "cgroup"
+	}
+	if o.Level != want || (o.Cgroup != "") != (want == "cgroup") || !strings.Contains(text, "owned by      "+want) {
+		e.Errorf("its groups are\n%sand its status %+v\n%s", groups, o, text)
+	}
+	if o.Unmet != "" && !strings.HasPrefix(o.Unmet, "memory bounds each process for itself (RLIMIT_DATA): ") {
+		e.Errorf("of its limits: %s", o.Unmet)
 	}
 }

@@ -67,6 +67,10 @@ func printDetail(w io.Writer, d admin.Detail, now time.Time) {
 	if !d.ProxyOnly {
 		line("pid", orDash(d.Pid))
 	}
+	if o := d.Ownership; o != nil {
+		line("owned by", strings.TrimSpace(o.Level+" "+o.Cgroup))
+		line("limits", o.Unmet)
+	}
 	line("base", d.Base)
 	line("routes", strings.Join(d.Routes, " "))
 	line("active", active(d.Service))
