@@ -30,10 +30,14 @@ func (c *common) outputOf(role keeper.Role) string {
 // shell is the command that runs a line of the user's config.
 func (c *common) shell(role keeper.Role, line string) keeper.Command {
 	dir, env := c.v.spec.place()
+	logs := c.v.spec.Logs
+	if role == keeper.RoleCheck {
+		logs.Keep = 1
+	}
 	return keeper.Command{
 		Service: c.v.Name(), Run: uint64(c.run), Role: role, Argv: []string{"/bin/sh", "-c", line},
 		Dir: dir, Env: env, Output: c.outputOf(role), Rotate: role != keeper.RoleStop,
-		As: c.v.spec.As, Umask: c.v.spec.Umask,
+		As: c.v.spec.As, Umask: c.v.spec.Umask, Logs: logs,
 	}
 }
 

@@ -31,7 +31,7 @@ func (m *managed) start() {
 	ch, err := m.v.children.launch(keeper.Command{
 		Service: m.v.Name(), Run: uint64(m.run), Role: keeper.RoleService, Argv: spec.Argv,
 		Dir: spec.Dir, Env: spec.Env, Output: m.output(), Rotate: true,
-		As: m.v.spec.As, Umask: m.v.spec.Umask, Limits: spec.Limits,
+		As: m.v.spec.As, Umask: m.v.spec.Umask, Limits: spec.Limits, Logs: m.v.spec.Logs,
 	})
 	m.begin(ch)
 	if err != nil {

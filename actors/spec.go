@@ -21,6 +21,7 @@ type Spec struct {
 
 	As    *keeper.Account // who its commands run as; nil: the keeper's own
 	Umask *int            // nil: the keeper's own
+	Logs  keeper.Logs     // of all they print, but for checks
 
 	IdleTimeout  time.Duration // 0: never
 	StartTimeout time.Duration

@@ -175,6 +175,7 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		Found:        found,
 		Last:         last,
 		Umask:        s.Umask,
+		Logs:         keeper.Logs{MaxSize: s.Logs.MaxSize, Keep: s.Logs.Keep},
 	}
 	if a := s.Account; a != nil {
 		spec.As = &keeper.Account{UID: a.UID, GID: a.GID, Groups: a.Groups}

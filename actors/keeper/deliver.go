@@ -60,7 +60,9 @@ func (c *Client) remember(list ...Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range list {
-		c.kept[p.identity()] = p
+		if _, known := c.kept[p.identity()]; !known { // the next keeper knows less of it
+			c.kept[p.identity()] = p
+		}
 	}
 }
 

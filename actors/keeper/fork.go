@@ -3,6 +3,7 @@ package keeper
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -89,11 +90,15 @@ func (p *program) fork() (Process, error) {
 		return Process{}, fmt.Errorf("cannot run %s: cannot read /proc/%d/stat", p.argv[0], pid)
 	}
 	m := p.marks
-	return Process{
+	process := Process{
 		Service: m.service, Run: m.run, Role: m.role,
 		Pid: pid, StartTime: stat.start, Started: time.Now(),
 		Cgroup: p.group.name(), Unmet: p.unmet,
-	}, nil
+	}
+	if p.logs.MaxSize > 0 && p.output.Name() != os.DevNull {
+		process.Output, process.Logs = p.output.Name(), p.logs
+	}
+	return process, nil
 }
 
 // forkInto forks the child into its group; without it where that is forbidden,

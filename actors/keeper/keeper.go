@@ -14,6 +14,7 @@
 //	launch.go  from a Command to a process; find.go finds the program
 //	fork.go    the fork itself; become.go is what only the child can do
 //	cgroup.go  the control group of a service
+//	rotate.go  its output, kept within bounds while it writes
 //	reaper.go  the one place that waits for children
 //	sweep.go   signals, and the end of what a service leaves behind
 //	family.go  which processes belong to a service, told by proc.go and marks.go
@@ -68,6 +69,7 @@ type Command struct {
 	Output string
 	// Rotate renames Output to Output.1 first.
 	Rotate bool
+	Logs   Logs
 	// As is who it runs as; nil: who the keeper runs as.
 	As *Account
 	// Umask is its file mode creation mask; nil: the keeper's.
@@ -92,6 +94,9 @@ type Process struct {
 	Cgroup string `json:"cgroup,omitempty"`
 	// Unmet says which limits are not in force as a cgroup would have them.
 	Unmet string `json:"unmet,omitempty"`
+	// Output is the file that it writes to, if that is bounded by Logs.
+	Output string `json:"output,omitempty"`
+	Logs   Logs   `json:"logs,omitzero"`
 }
 
 // Exit is the end of a process. Of Code and Signal one counts: Signal is zero

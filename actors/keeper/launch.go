@@ -107,6 +107,7 @@ type program struct {
 	limits   Limits
 	group    *cgroup // nil: none of its own
 	unmet    string  // see Process
+	logs     Logs
 }
 
 // prepare finds and opens all that a command needs.
@@ -119,7 +120,7 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 			return nil, fmt.Errorf("cannot run %s: an argument has a NUL byte", c.Argv[0])
 		}
 	}
-	p := &program{marks: marks{c.Service, c.Run, c.Role}, argv: c.Argv, dir: c.Dir}
+	p := &program{marks: marks{c.Service, c.Run, c.Role}, argv: c.Argv, dir: c.Dir, logs: c.Logs}
 	if p.dir == "" {
 		p.dir = "/"
 	}
@@ -136,7 +137,7 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 	if p.stdin, err = os.Open(os.DevNull); err != nil {
 		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
 	}
-	if p.output, err = openOutput(c.Output, c.Rotate); err != nil {
+	if p.output, err = openOutput(c.Output, c.Rotate, c.Logs.Keep); err != nil {
 		p.close()
 		return nil, fmt.Errorf("cannot run %s: cannot open its output: %w", c.Argv[0], err)
 	}
@@ -176,7 +177,7 @@ func checkDir(dir string) error {
 }
 
 // openOutput opens the file that gets what a command prints.
-func openOutput(path string, rotate bool) (*os.File, error) {
+func openOutput(path string, rotate bool, keep int) (*os.File, error) {
 	if path == "" {
 		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	}
@@ -187,7 +188,7 @@ func openOutput(path string, rotate bool) (*os.File, error) {
 		return nil, err
 	}
 	if rotate {
-		if err := os.Rename(path, path+".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := shift(path, path, keep); err != nil {
 			return nil, err
 		}
 	}

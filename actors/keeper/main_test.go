@@ -63,6 +63,12 @@ func service(mode string, args []string) int {
 	case "output":
 		n, _ := strconv.Atoi(args[0])
 		os.Stdout.Write(bytes.Repeat([]byte("0123456789abcdef"), n/16))
+	case "count": // count N: that many numbered lines, while it is rotated
+		n, _ := strconv.Atoi(args[0])
+		for i := range n {
+			fmt.Printf("line %d\n", i)
+		}
+		pause()
 	case "stderr":
 		fmt.Fprintln(os.Stderr, args[0])
 	case "look":

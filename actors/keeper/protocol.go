@@ -81,6 +81,7 @@ type launch struct {
 	As      *Account `json:"as,omitempty"`
 	Umask   *int     `json:"umask,omitempty"`
 	Limits  Limits   `json:"limits,omitzero"`
+	Logs    Logs     `json:"logs,omitzero"`
 	// Token names this launch, so that it can be asked for again when the
 	// connection broke before the reply.
 	Token string `json:"token"`
@@ -101,7 +102,7 @@ func (c Command) wire() *launch {
 		Service: c.Service, Run: c.Run, Role: c.Role,
 		Argv: toBytes(c.Argv), Env: toBytes(c.Env),
 		Dir: []byte(c.Dir), Output: []byte(c.Output), Rotate: c.Rotate,
-		As: c.As, Umask: c.Umask, Limits: c.Limits,
+		As: c.As, Umask: c.Umask, Limits: c.Limits, Logs: c.Logs,
 	}
 }
 
@@ -110,7 +111,7 @@ func (l *launch) command() Command {
 		Service: l.Service, Run: l.Run, Role: l.Role,
 		Argv: toStrings(l.Argv), Env: toStrings(l.Env),
 		Dir: string(l.Dir), Output: string(l.Output), Rotate: l.Rotate,
-		As: l.As, Umask: l.Umask, Limits: l.Limits,
+		As: l.As, Umask: l.Umask, Limits: l.Limits, Logs: l.Logs,
 	}
 }
 

@@ -44,6 +44,7 @@ type server struct {
 	seq     uint64   // of the last notice
 	engine  *engine  // the one that is connected, or nil
 	leaving bool
+	sizing  bool // sizes of outputs are being looked at
 	linger  *time.Timer
 }
 
@@ -107,6 +108,9 @@ func (s *server) keep(k *kept) {
 	k.ended = make(chan struct{})
 	k.killed = make(chan struct{})
 	s.kept[k.identity()] = k
+	if k.Logs.MaxSize > 0 {
+		s.watchSizes()
+	}
 }
 
 // leader returns the kept process that has this pid now, or nil. The caller

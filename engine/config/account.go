@@ -26,6 +26,12 @@ type Limits struct {
 	Files  int   // open files
 }
 
+// Logs bound what is kept of a service's output.
+type Logs struct {
+	MaxSize int64 // of the file being written
+	Keep    int   // files beside it, of what was rotated out by size and at a start
+}
+
 // account settles user and group, which need each other and the machine's databases.
 func (w *walk) account(d *draft) {
 	name, group := d.given.has("user"), d.given.has("group")

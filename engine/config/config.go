@@ -53,6 +53,7 @@ type Service struct {
 	Account   *Account // nil: the engine's own
 	Umask     *int     // nil: the engine's own
 	Limits    Limits   // of a Run service alone
+	Logs      Logs
 
 	IdleTimeout                             time.Duration // 0: never
 	StartTimeout, StopTimeout, DrainTimeout time.Duration

@@ -71,6 +71,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, loggingKeys)
 	shown(t, text, serviceKeys)
 	shown(t, text, limitKeys)
+	shown(t, text, logKeys)
 	shown(t, text, routeKeys)
 	shown(t, text, commandKeys)
 	shown(t, text, tlsKeys)

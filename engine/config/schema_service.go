@@ -69,6 +69,8 @@ var serviceKeys = []key[draft]{
 		read: umask(func(d *draft) **int { return &d.Umask })},
 	{name: "limits", doc: "what the process of run may use at most",
 		read: func(w *walk, d *draft, v value) { fill(w, v, limitKeys, &d.Limits) }},
+	{name: "logs", doc: "how much of its output is kept",
+		read: func(w *walk, d *draft, v value) { fill(w, v, logKeys, &d.Logs) }},
 	{name: "idleTimeout", dflt: "5m", doc: "stopped when unused for so long; never keeps it up",
 		read: durationOrNever(func(d *draft) *time.Duration { return &d.IdleTimeout })},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
@@ -94,6 +96,13 @@ var limitKeys = []key[Limits]{
 		read: cores(func(l *Limits) *int { return &l.CPU })},
 	{name: "nofile", doc: "open files of each process",
 		read: numberBetween(16, 1<<30, "a number of open files", func(l *Limits) *int { return &l.Files })},
+}
+
+var logKeys = []key[Logs]{
+	{name: "maxSize", dflt: "10M", doc: "of the file being written; what is beyond is rotated out, without a line lost",
+		read: byteSize(1<<20, func(l *Logs) *int64 { return &l.MaxSize })},
+	{name: "keep", dflt: "1", doc: "files of what was rotated out, by size and at each start",
+		read: numberBetween(1, 100, "a number of files", func(l *Logs) *int { return &l.Keep })},
 }
 
 var routeKeys = []key[route]{

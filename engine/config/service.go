@@ -30,6 +30,9 @@ func (w *walk) service(e entry, path string) *draft {
 	w.account(d)
 	w.health(d)
 	w.trust(d)
+	if !d.given.has("logs") {
+		fill(w, value{&node{kind: mapping}, d.at.path}, logKeys, &d.Logs)
+	}
 	return d
 }
 

@@ -40,6 +40,7 @@ services:
     hostHeader: app.internal:81
     default: true
     env: {B: 2, A: x=y, A_: ""}
+    logs: {maxSize: 3M, keep: 4}
     healthCheck: {type: http, url: "/up?a=b", method: HEAD, expectedStatus: 200-399, timeout: 100ms}
   shop:
     host: "[0::1]"
@@ -68,6 +69,7 @@ services:
 			Run:         &Run{[]string{"sh", "-c", "exec x", "8000", "true"}},
 			Cwd:         dir,
 			Env:         []string{"A=x=y", "A_=", "B=2"},
+			Logs:        Logs{3 << 20, 4},
 			IdleTimeout: 0, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
 			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, HostHeader: "app.internal:81",
 			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
@@ -84,6 +86,7 @@ services:
 			Commands:    &Commands{Start: "a | b", Stop: "c", Check: "d"},
 			Cwd:         "/",
 			Env:         []string{"X=y"},
+			Logs:        Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
 			DrainTimeout: 1500 * time.Millisecond, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, HostHeader: "client",
 			HealthCheck: HealthCheck{Type: "command", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Command: "true",
@@ -108,7 +111,7 @@ func TestDefaults(t *testing.T) {
 		Services: []Service{{
 			Name: "blog", Key: "blog",
 			Routes: []Route{{Kind: HostRoute, Host: "blog"}, {Kind: HostRoute, Host: "blog.localhost"}},
-			Run:    &Run{[]string{"node", "server.js"}}, Cwd: dir,
+			Run:    &Run{[]string{"node", "server.js"}}, Cwd: dir, Logs: Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
 			DrainTimeout: 5 * time.Second, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, HostHeader: "client",
 			HealthCheck: HealthCheck{Type: "tcp", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Timeout: 5 * time.Second},
