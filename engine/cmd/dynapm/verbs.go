@@ -21,7 +21,7 @@ func verbs() []verb {
 		{name: "start", args: "NAME", help: "start a service and wait until it is ready", run: runStart},
 		{name: "stop", args: "[-hold] NAME", help: "stop a service; -hold: it stays down although requests arrive, until start", run: runStop},
 		{name: "restart", args: "NAME", help: "stop a service and start it again", run: runRestart},
-		{name: "logs", args: "NAME", help: "what the service printed since its last start", run: runLogs},
+		{name: "logs", args: "[-f] NAME", help: "what the service printed since its last start; -f: and prints from now on", run: runLogs},
 		{name: "down", help: "stop all services and the engine", run: runDown},
 		{name: "hello", help: "the demo service of examples/quickstart.yaml", run: exits(hello.Main)},
 		{name: "version", help: "print the version", run: runVersion},
