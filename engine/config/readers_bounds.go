@@ -102,8 +102,8 @@ func parseSize(s string) (int64, error) {
 func parseCores(s string) (int, error) {
 	n, err := strconv.ParseFloat(s, 64)
 	thousandths := int(math.Round(n * 1000))
-	if err != nil || !coresForm.MatchString(s) || thousandths == 0 {
-		return 0, fmt.Errorf("want a number of cores such as 0.5 or 2, got %s", shorten(s))
+	if err != nil || !coresForm.MatchString(s) || thousandths < 10 { // cpu.max takes no less
+		return 0, fmt.Errorf("want a number of cores such as 0.5 or 2, at least 0.01, got %s", shorten(s))
 	}
 	return thousandths, nil
 }
