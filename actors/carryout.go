@@ -70,6 +70,7 @@ func (i *instance) open(e Open) {
 	g := i.gate.Load()
 	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
 		g = NewGate(e.Run, e.Address)
+		g.start = i.machine.LastStart
 		g.drained = func() { i.tell(gateEmpty{g}) }
 		g.open(e.LastUse)
 		i.gate.Store(g)

@@ -93,6 +93,8 @@ type StartClock struct {
 	Launched  time.Time // the command was executed
 	Listening time.Time // the first connect succeeded
 	Ready     time.Time // the check passed
+	Connected time.Time // the connection for the first request that waited stood
+	FirstByte time.Time // the first byte of the reply to it arrived
 }
 
 // PastStart is a start that has ended.

@@ -93,6 +93,12 @@ type (
 		Fact
 		Reason string
 	}
+	// Served: the first of those who waited for the start has the first byte of
+	// its reply.
+	Served struct {
+		Fact
+		Accepted, Connected, FirstByte time.Time // of its request
+	}
 	// StillUp: what Term or Kill asked for did not work.
 	StillUp struct {
 		Fact

@@ -18,6 +18,7 @@ type Gate struct {
 	run     Run
 	address string
 	since   time.Time
+	start   StartClock
 	ended   atomic.Bool
 	drained func() // set before the gate is first opened; may be nil
 }
@@ -49,6 +50,9 @@ func (g *Gate) Address() string { return g.address }
 // Since is when the gate was made, which is when its run was found to be
 // usable.
 func (g *Gate) Since() time.Time { return g.since }
+
+// Start is the clock of the start of the run, up to Ready; zero where not known.
+func (g *Gate) Start() StartClock { return g.start }
 
 // Ended is true once the connections to the run are being closed: whoever opens
 // another after that closes it again.

@@ -122,6 +122,9 @@ func (m *Machine) Step(e Event) []Effect {
 	case Cancel:
 		m.cancel(e.Waiter)
 		return m.effects
+	case Served:
+		m.served(e)
+		return m.effects
 	case Panicked:
 		m.giveUpOnPanic(e.Reason)
 		return m.effects

@@ -275,6 +275,29 @@ func TestUptimeGoesOnOverEngines(t *testing.T) {
 	}
 }
 
+// TestFirstByteCompletesTheClock: it is that of the first request that waited for the start, and of no later one.
+func TestFirstByteCompletesTheClock(t *testing.T) {
+	p := newPlay()
+	p.up()
+	copied, asked, ready := p.Memory, p.LastStart.Accepted, p.now
+	connected, first := p.after(time.Millisecond).now, p.after(time.Millisecond).now
+	served := func(accepted time.Time) []Effect { return p.Step(Served{p.fact(), accepted, connected, first}) }
+	if effects := served(first); len(effects) != 0 {
+		t.Errorf("a request that came when it was ready is told of: %v", effects)
+	}
+	effects := served(asked)
+	want := StartClock{Accepted: asked, Launched: ready, Listening: ready, Ready: ready, Connected: connected, FirstByte: first}
+	if r, ok := effects[0].(Record); !ok || !r.Aside || r.LastStart != want || r.RecentStarts[0].Clock != want {
+		t.Errorf("got %+v", effects[0])
+	}
+	if !copied.RecentStarts[0].Clock.FirstByte.IsZero() {
+		t.Error("a copy was changed")
+	}
+	if effects := served(asked); len(effects) != 0 {
+		t.Errorf("the second of those who waited is told of: %v", effects)
+	}
+}
+
 func TestRecentStarts(t *testing.T) {
 	p := newPlay()
 	stories := []struct {

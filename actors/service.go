@@ -67,6 +67,12 @@ func (v *Service) Wait(w Waiter) {
 // Cancel tells that whoever waits has left. A late answer is possible.
 func (v *Service) Cancel(w Waiter) { v.tell(Cancel{w, time.Now()}) }
 
+// Served tells that a request which had waited for run, since accepted, has the
+// first byte of its reply. It is enough to tell the first of a run.
+func (v *Service) Served(run Run, accepted, connected, firstByte time.Time) {
+	v.tell(Served{Fact{run, time.Now()}, accepted, connected, firstByte})
+}
+
 // Start makes the service be up, although it is held, and returns when it is
 // ready. The error is a *Refusal, such as ErrAlreadyUp, or that of ctx; the
 // start goes on if ctx ends.

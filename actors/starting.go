@@ -127,6 +127,21 @@ func (m *Machine) launched(e Launched) bool {
 	return true
 }
 
+// served completes the clock of the start that the request waited for. One that
+// came when that was over has waited for something else.
+func (m *Machine) served(e Served) {
+	c := &m.LastStart
+	if m.run != m.LastRun || c.Ready.Before(e.Accepted) || !c.FirstByte.IsZero() {
+		return
+	}
+	c.Connected, c.FirstByte = e.Connected, e.FirstByte
+	if n := len(m.RecentStarts); n > 0 && m.RecentStarts[n-1].Run == m.run {
+		m.RecentStarts = slices.Clone(m.RecentStarts) // or those who have a copy would see it change
+		m.RecentStarts[n-1].Clock = *c
+	}
+	m.remember()
+}
+
 // giveUp ends a start that did not become ready. The process may be alive: it
 // must be gone before the next one is launched.
 func (m *Machine) giveUp(why RefusalReason, how Outcome, reason string) {

@@ -52,6 +52,7 @@ func (p *play) returned() []Effect          { return p.Step(Returned{p.fact()}) 
 func (p *play) passed() []Effect            { return p.Step(ProbePassed{p.fact(), "127.0.0.1:80", p.now}) }
 func (p *play) probeFailed() []Effect       { return p.Step(ProbeFailed{p.fact(), "no answer", false}) }
 func (p *play) exited() []Effect            { return p.Step(Exited{p.fact(), "exit status 1"}) }
+func (p *play) served() []Effect            { return p.Step(Served{p.fact(), p.LastStart.Accepted, p.now, p.now}) }
 func (p *play) stillUp() []Effect           { return p.Step(StillUp{p.fact(), "stop command failed"}) }
 func (p *play) drained() []Effect           { return p.Step(Drained{p.fact()}) }
 func (p *play) fired() []Effect             { return p.Step(TimerFired{p.timer, p.now}) }
@@ -65,7 +66,7 @@ func (p *play) recalled() []Effect {
 // adopt takes up a run that an earlier engine has left two hours after it was ready.
 func (p *play) adopt(unused time.Duration) {
 	began := p.now.Add(-2 * time.Hour)
-	p.Memory = Memory{LastRun: 7, LastStart: StartClock{began, began, began, began}}
+	p.Memory = Memory{LastRun: 7, LastStart: StartClock{Accepted: began, Launched: began, Listening: began, Ready: began}}
 	p.Step(Adopt{Run: 7, Pid: 107, Launched: began, Address: "127.0.0.1:80", ReadySince: began,
 		LastUse: p.now.Add(-unused), Reason: "found running", At: p.now})
 }
@@ -185,6 +186,7 @@ var events = []struct {
 	{"ProbePassed", (*play).passed},
 	{"ProbeFailed", (*play).probeFailed},
 	{"Exited", (*play).exited},
+	{"Served", (*play).served},
 	{"StillUp", (*play).stillUp},
 	{"Drained", (*play).drained},
 	{"InUse", func(p *play) []Effect { return p.Step(InUse{p.fact(), p.now.Add(-time.Minute)}) }},

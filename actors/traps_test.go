@@ -232,7 +232,7 @@ func TestFactsOfAnEarlierLifeAreDropped(t *testing.T) {
 		}
 		for _, e := range []Event{
 			Launched{older, 1}, Returned{older}, ProbePassed{older, "x", p.now}, ProbeFailed{older, "x", false}, Exited{older, "x"},
-			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
+			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, Served{older, p.now, p.now, p.now}, TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
 		} {
 			before := *p.Machine
 			if effects := p.Step(e); len(effects) != 0 || p.state != before.state || p.run != before.run || p.timer != before.timer {

@@ -129,7 +129,8 @@ func (w *world) stale() {
 	if w.machine.run == 0 {
 		older.Run = w.machine.LastRun
 	}
-	for _, e := range []Event{Launched{older, 1}, Exited{older, ""}, ProbePassed{older, "", w.now}, Drained{older}, StillUp{older, ""}} {
+	for _, e := range []Event{Launched{older, 1}, Exited{older, ""}, ProbePassed{older, "", w.now}, Drained{older}, StillUp{older, ""},
+		Served{older, w.now, w.now, w.now}} {
 		if len(w.machine.Step(e)) > 0 {
 			panic(fmt.Sprintf("%#v of an earlier run had an effect", e))
 		}

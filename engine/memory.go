@@ -123,7 +123,8 @@ func record(s *service, r actors.Record) persist.Record {
 		out.RecentStarts = append(out.RecentStarts, persist.Start{
 			Run: uint64(s.Run), At: s.Clock.Accepted, Outcome: string(s.Outcome),
 			Launched: since(s.Clock.Accepted, s.Clock.Launched), Listening: since(s.Clock.Accepted, s.Clock.Listening),
-			Ready: since(s.Clock.Accepted, s.Clock.Ready),
+			Ready: since(s.Clock.Accepted, s.Clock.Ready), Connected: since(s.Clock.Accepted, s.Clock.Connected),
+			FirstByte: since(s.Clock.Accepted, s.Clock.FirstByte),
 		})
 	}
 	return out
@@ -145,7 +146,8 @@ func clock(s persist.Start) actors.StartClock {
 		}
 		return s.At.Add(after)
 	}
-	return actors.StartClock{Accepted: s.At, Launched: step(s.Launched), Listening: step(s.Listening), Ready: step(s.Ready)}
+	return actors.StartClock{Accepted: s.At, Launched: step(s.Launched), Listening: step(s.Listening),
+		Ready: step(s.Ready), Connected: step(s.Connected), FirstByte: step(s.FirstByte)}
 }
 
 // follow writes down who was used, until ctx ends.

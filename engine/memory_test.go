@@ -15,6 +15,7 @@ import (
 func TestMemoryOfAStart(t *testing.T) {
 	at := time.UnixMilli(1_700_000_000_000)
 	ready := actors.StartClock{Accepted: at, Launched: at.Add(time.Millisecond), Listening: at.Add(2 * time.Millisecond), Ready: at.Add(3 * time.Millisecond)}
+	ready.Connected, ready.FirstByte = at.Add(4*time.Millisecond), at.Add(5*time.Millisecond)
 	half := actors.StartClock{Accepted: at.Add(time.Hour), Launched: at.Add(time.Hour + time.Millisecond)}
 	past := []actors.PastStart{{Run: 1, Clock: ready, Outcome: actors.OutcomeReady}}
 	for name, want := range map[string]actors.Memory{

@@ -34,18 +34,15 @@ func unframe(key string, value []byte) (ver byte, sequence uint64, body []byte, 
 }
 
 // decodeRecord reads the body of a record. Only version 1 has the last use in it,
-// and version 2 says nothing of the time since when the state has been.
+// version 2 says nothing of the time since when the state has been, version 3
+// nothing of a start after the service was ready.
 func decodeRecord(ver byte, body []byte) (Record, error) {
-	d := decoder{rest: body}
+	d := decoder{ver: ver, rest: body}
 	var r Record
-	switch ver {
-	case 1:
+	if ver == 1 {
 		d.recordV1(&r)
-	case 2:
-		d.recordV2(&r)
-	default:
-		d.recordV2(&r)
-		r.Since = d.time()
+	} else {
+		d.record(&r)
 	}
 	return r, d.end()
 }
@@ -60,11 +57,13 @@ func decodeUse(body []byte) (time.Time, error) {
 // decoder takes a body apart. After the first fault every value is zero and
 // nothing is allocated; the fault is kept for the end.
 type decoder struct {
+	ver  byte
 	rest []byte
 	bad  bool
 }
 
-func (d *decoder) recordV2(r *Record) {
+// record reads what version 2 knew, and what later ones added.
+func (d *decoder) record(r *Record) {
 	r.Kind = d.text()
 	r.State = d.text()
 	r.Held = d.flag()
@@ -81,6 +80,13 @@ func (d *decoder) recordV2(r *Record) {
 	r.StartCount = d.uvarint()
 	r.TotalUptime = time.Duration(d.varint())
 	r.Failures = int(d.varint())
+	d.starts(r)
+	if d.ver >= 3 {
+		r.Since = d.time()
+	}
+}
+
+func (d *decoder) starts(r *Record) {
 	n := d.uvarint()
 	if n > maxStarts {
 		d.bad = true
@@ -100,6 +106,10 @@ func (d *decoder) start(s *Start) {
 	s.Launched = time.Duration(d.varint())
 	s.Listening = time.Duration(d.varint())
 	s.Ready = time.Duration(d.varint())
+	if d.ver >= 4 {
+		s.Connected = time.Duration(d.varint())
+		s.FirstByte = time.Duration(d.varint())
+	}
 	s.Outcome = d.text()
 }
 

@@ -18,7 +18,7 @@ import (
 // or that came to stand under another key. The golden bytes in testdata hold
 // the format still: a change of any body is a new version.
 const (
-	version      = 3
+	version      = 4
 	frameHead    = 1 + 8
 	frameTail    = 4
 	maxValueSize = 16 << 10 // bytes; the largest record is below 10 KiB
@@ -80,6 +80,8 @@ func appendStart(b []byte, s *Start) []byte {
 	b = binary.AppendVarint(b, int64(s.Launched))
 	b = binary.AppendVarint(b, int64(s.Listening))
 	b = binary.AppendVarint(b, int64(s.Ready))
+	b = binary.AppendVarint(b, int64(s.Connected))
+	b = binary.AppendVarint(b, int64(s.FirstByte))
 	return appendText(b, s.Outcome)
 }
 

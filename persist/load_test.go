@@ -3,6 +3,7 @@ package persist
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -47,10 +48,12 @@ func TestStoreOfVersion1(t *testing.T) {
 	earlierStore(t, map[string][]byte{recordPrefix + "blog": golden(t, "record-v1.hex"), headKey: head}, want)
 }
 
-// TestStoreOfVersion2: the same of the version before this one.
-func TestStoreOfVersion2(t *testing.T) {
-	earlierStore(t, map[string][]byte{recordPrefix + "blog": golden(t, "record-v2.hex"), usePrefix + "blog": golden(t, "used-v2.hex"),
-		headKey: golden(t, "head-v2.hex")}, wantV2())
+// TestStoreOfEarlierVersions: the same of the versions since.
+func TestStoreOfEarlierVersions(t *testing.T) {
+	for version, want := range map[int]Record{2: wantV2(), 3: wantV3()} {
+		file := func(kind string) []byte { return golden(t, fmt.Sprintf("%s-v%d.hex", kind, version)) }
+		earlierStore(t, map[string][]byte{recordPrefix + "blog": file("record"), usePrefix + "blog": file("used"), headKey: file("head")}, want)
+	}
 }
 
 func earlierStore(t *testing.T, values map[string][]byte, want Record) {

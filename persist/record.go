@@ -41,11 +41,13 @@ type Record struct {
 }
 
 // Start is one start of a service: which run it began, when it was asked for, how long each step
-// took from there (0 where it was not reached), and how it ended, in a word.
+// took from there (0 where it was not reached), and how it ended, in a word. Connected and FirstByte
+// are of the first request that waited for it.
 type Start struct {
 	Run                        uint64
 	At                         time.Time
 	Launched, Listening, Ready time.Duration
+	Connected, FirstByte       time.Duration
 	Outcome                    string
 }
 

@@ -108,7 +108,8 @@ func full(service string) Record {
 		StartCount: 12, TotalUptime: 3 * time.Hour, Failures: 2,
 		RecentStarts: []Start{
 			{Run: 8, At: at.Add(-time.Hour), Launched: time.Millisecond, Outcome: "start failed"},
-			{Run: 9, At: at, Launched: time.Millisecond, Listening: 80 * time.Millisecond, Ready: 95 * time.Millisecond, Outcome: "ready"},
+			{Run: 9, At: at, Launched: time.Millisecond, Listening: 80 * time.Millisecond, Ready: 95 * time.Millisecond,
+				Connected: 96 * time.Millisecond, FirstByte: 110 * time.Millisecond, Outcome: "ready"},
 		},
 	}
 }
