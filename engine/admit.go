@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strconv"
 	"time"
 
 	"dynapm/actors"
@@ -51,12 +52,48 @@ func (r *route) Cancel(w *netio.Waiter) {
 	}
 }
 
-// Served tells a wake, once for each run: the first of those who waited has the first byte of its reply.
-func (r *route) Served(w *netio.Waiter, t netio.Timing) {
-	run := uint64(r.last.Load().gate.Run())
-	if told := r.woke.Load(); told < run && r.woke.CompareAndSwap(told, run) {
-		r.engine.journal.wake(r.service, t)
+// Served tells a wake, once for each run: the first of those who waited has the first byte of its reply. All of them
+// get the field that says what they waited for, where that is wanted.
+func (r *route) Served(_ *netio.Waiter, t netio.Timing) string {
+	gate := r.last.Load().gate
+	clock := gate.Start()
+	if clock.Ready.Before(t.Accepted) {
+		return "" // it waited for a run of an earlier engine to be recognized: nothing was woken
 	}
+	clock.Connected, clock.FirstByte = t.Connected, t.FirstByte
+	run := uint64(gate.Run())
+	if told := r.woke.Load(); told < run && r.woke.CompareAndSwap(told, run) {
+		r.actor.Served(gate.Run(), t.Accepted, t.Connected, t.FirstByte)
+		r.engine.journal.wake(r.service, t.Accepted, clock)
+	}
+	if !r.engine.cfg.ColdStartHeader {
+		return ""
+	}
+	return serverTiming(t.Accepted, clock)
+}
+
+// serverTiming is the field that tells a client what its request has waited for: the steps that came after it, in
+// milliseconds, each from the one before (the Server-Timing of the W3C; browsers show it).
+func serverTiming(asked time.Time, c actors.StartClock) string {
+	field, last := []byte("Server-Timing:"), asked
+	for _, step := range []struct {
+		name string
+		end  time.Time
+	}{{" launch", c.Launched}, {" listen", c.Listening}, {" connect", c.Connected}, {" reply", c.FirstByte}} {
+		if !step.end.After(last) {
+			continue // it was over before, or nobody knows when
+		}
+		if last != asked {
+			field = append(field, ',')
+		}
+		field = append(append(field, step.name...), ";dur="...)
+		field = strconv.AppendFloat(field, float64(step.end.Sub(last).Microseconds())/1000, 'f', -1, 64)
+		last = step.end
+	}
+	if last == asked {
+		return ""
+	}
+	return string(append(field, "\r\n"...))
 }
 
 // answer is what a client is told of a refusal: what it may do, nothing of what is inside.

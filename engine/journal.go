@@ -24,7 +24,6 @@ type journal struct {
 	lines    chan func()
 	lost     atomic.Int64
 	closed   chan struct{}
-	clocks   map[string]actors.StartClock // of the last start; the writing goroutine's
 
 	mu          sync.Mutex
 	subscribers map[chan admin.Event]struct{}
@@ -36,7 +35,6 @@ func newJournal(log *slog.Logger, terminal io.Writer) *journal {
 		terminal:    terminal,
 		lines:       make(chan func(), 4096),
 		closed:      make(chan struct{}),
-		clocks:      map[string]actors.StartClock{},
 		subscribers: map[chan admin.Event]struct{}{},
 	}
 	go j.write()
@@ -93,7 +91,6 @@ func (j *journal) state(r actors.Record) {
 		args = append(args, "pid", r.Pid)
 	}
 	if r.State == actors.StateReady {
-		j.clocks[r.Service] = r.LastStart
 		args = append(args, steps(r.LastStart.Accepted, r.LastStart)...)
 	}
 	reason, output := r.Explain()
@@ -113,16 +110,9 @@ func (j *journal) state(r actors.Record) {
 	}
 }
 
-// wake tells how long the first of those who waited has waited, and for what.
-func (j *journal) wake(s *service, t netio.Timing) {
-	j.enqueue(func() {
-		clock := j.clocks[s.Name]
-		if clock.Ready.Before(t.Accepted) {
-			return // it waited for a run of an earlier engine to be recognized: nothing was woken
-		}
-		args := append([]any{"service", s.Name}, steps(t.Accepted, clock)...)
-		j.log.Info("woke", append(args, "firstByte", brief(t.FirstByte.Sub(t.Accepted)))...)
-	})
+// wake tells how long the first of those who waited has waited since it asked, and for what.
+func (j *journal) wake(s *service, asked time.Time, clock actors.StartClock) {
+	j.enqueue(func() { j.log.Info("woke", append([]any{"service", s.Name}, steps(asked, clock)...)...) })
 }
 
 // steps are those of a start that came after it was asked for, as time since then.
@@ -131,7 +121,7 @@ func steps(asked time.Time, c actors.StartClock) []any {
 	for _, step := range []struct {
 		name string
 		at   time.Time
-	}{{"launched", c.Launched}, {"listening", c.Listening}} {
+	}{{"launched", c.Launched}, {"listening", c.Listening}, {"connected", c.Connected}, {"firstByte", c.FirstByte}} {
 		if !asked.IsZero() && step.at.After(asked) { // not what had been done before, for somebody else
 			args = append(args, step.name, brief(step.at.Sub(asked)))
 		}

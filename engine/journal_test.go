@@ -11,7 +11,6 @@ import (
 
 	"dynapm/actors"
 	"dynapm/engine/config"
-	"dynapm/netio"
 )
 
 // logged runs tell with a journal and gives its lines, decoded.
@@ -35,35 +34,45 @@ func logged(t *testing.T, tell func(*journal)) []map[string]any {
 func TestWakeIsBrokenDown(t *testing.T) {
 	at := time.Unix(1000, 0)
 	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
+	clock := actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}
 	lines := logged(t, func(j *journal) {
-		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Run: 3, Pid: 42,
-			Memory: actors.Memory{LastStart: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}}})
-		j.wake(&service{Service: config.Service{Name: "blog"}}, netio.Timing{Accepted: at, Granted: ms(31), Connected: ms(32), FirstByte: ms(45)})
+		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Run: 3, Pid: 42, Memory: actors.Memory{LastStart: clock}})
+		clock.Connected, clock.FirstByte = ms(32), ms(45)
+		j.wake(&service{Service: config.Service{Name: "blog"}}, at, clock)
 	})
-	want := map[string]any{"msg": "woke", "service": "blog", "launched": "2ms", "listening": "30ms", "firstByte": "45ms"}
+	want := map[string]any{"msg": "woke", "service": "blog", "launched": "2ms", "listening": "30ms", "connected": "32ms", "firstByte": "45ms"}
 	for key, value := range want {
 		if lines[1][key] != value {
 			t.Errorf("%s is %v, want %v in %v", key, lines[1][key], value, lines[1])
 		}
 	}
-	if lines[0]["msg"] != "ready" || lines[0]["pid"] != 42.0 {
-		t.Errorf("the line of the change of state is %v", lines[0])
+	if l := lines[0]; l["msg"] != "ready" || l["pid"] != 42.0 || l["listening"] != "30ms" || l["connected"] != nil {
+		t.Errorf("the line of the change of state is %v", l)
 	}
 }
 
-// TestWakeTellsNoOldSteps: of a start that somebody else had begun only what was waited for is told, and of one that was
-// over before nothing.
+// TestWakeTellsNoOldSteps: of a start that somebody else had begun only what was waited for is told, in the log and to
+// the client.
 func TestWakeTellsNoOldSteps(t *testing.T) {
 	at := time.Unix(1000, 0)
 	ms := func(n int) time.Time { return at.Add(time.Duration(n) * time.Millisecond) }
-	blog := &service{Service: config.Service{Name: "blog"}}
-	lines := logged(t, func(j *journal) {
-		j.Record(actors.Record{Service: "blog", State: actors.StateReady, Memory: actors.Memory{LastStart: actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31)}}})
-		j.wake(blog, netio.Timing{Accepted: ms(20), FirstByte: ms(45)})
-		j.wake(blog, netio.Timing{Accepted: ms(1000), FirstByte: ms(1001)})
-	})
-	if len(lines) != 2 || lines[1]["launched"] != nil || lines[1]["listening"] != "10ms" || lines[1]["firstByte"] != "25ms" {
-		t.Errorf("the lines are %v", lines)
+	clock := actors.StartClock{Accepted: at, Launched: ms(2), Listening: ms(30), Ready: ms(31), Connected: ms(32), FirstByte: ms(45)}
+	lines := logged(t, func(j *journal) { j.wake(&service{Service: config.Service{Name: "blog"}}, ms(20), clock) })
+	if l := lines[0]; l["launched"] != nil || l["listening"] != "10ms" || l["firstByte"] != "25ms" {
+		t.Errorf("the line is %v", l)
+	}
+	for asked, want := range map[time.Time]string{
+		at:      "Server-Timing: launch;dur=2, listen;dur=28, connect;dur=2, reply;dur=13\r\n",
+		ms(20):  "Server-Timing: listen;dur=10, connect;dur=2, reply;dur=13\r\n",
+		ms(100): "",
+	} {
+		if got := serverTiming(asked, clock); got != want {
+			t.Errorf("asked at %v: %q, want %q", asked, got, want)
+		}
+	}
+	clock.Listening = time.Time{} // a check by a command may not know
+	if got, want := serverTiming(at, clock), "Server-Timing: launch;dur=2, connect;dur=30, reply;dur=13\r\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

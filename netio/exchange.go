@@ -41,6 +41,7 @@ type exchange struct {
 	dialled   int64 // when the backend was connected to
 	asked     int64 // when the request was sent whole; 0 before
 	connected time.Time
+	added     string // field lines for the reply's head, of a request that has waited
 
 	request, reply flow
 }

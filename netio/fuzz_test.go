@@ -228,7 +228,7 @@ func checkResponse(t *testing.T, b []byte, toHead bool) {
 		return
 	}
 	checkResponseAgainst(t, &r, b[:n], toHead)
-	for _, v := range []clientView{{1, true, false}, {1, false, false}, {0, true, false}, {0, false, true}} {
+	for _, v := range []clientView{{minor: 1, keepAlive: true}, {minor: 1}, {keepAlive: true}, {dechunk: true}} {
 		once := r.appendTo(nil, &v)
 		var again response
 		if n, err := parseResponse(once, toHead, &again); n != len(once) || err != nil {

@@ -158,7 +158,7 @@ func (c *client) replyBegins() {
 	}
 	if w := x.waiter; w != nil {
 		x.waiter = nil
-		x.route.Served(w, Timing{Accepted: w.accepted, Granted: w.granted, Connected: x.connected, FirstByte: time.Now()})
+		x.added = x.route.Served(w, Timing{Accepted: w.accepted, Granted: w.granted, Connected: x.connected, FirstByte: time.Now()})
 	}
 }
 
@@ -199,7 +199,7 @@ func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
 	x.reply.dechunk = x.minor == 0 && r.body.kind == chunkedBody
 	// A reply before the end of its request: who knows when the rest of that comes. The connection ends with the reply.
 	x.keepAlive = x.keepAlive && !s.closing() && x.asked != 0 && r.body.kind != untilClose && !x.reply.dechunk
-	out = r.appendTo(out, &clientView{minor: x.minor, keepAlive: x.keepAlive, dechunk: x.reply.dechunk})
+	out = r.appendTo(out, &clientView{minor: x.minor, keepAlive: x.keepAlive, dechunk: x.reply.dechunk, added: x.added})
 	rest := bytesOf(b)
 	if r.upgrade {
 		b.r = b.w

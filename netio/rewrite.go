@@ -103,9 +103,10 @@ func (c *copier) addRequestHops(r *request) {
 
 // clientView is what the client's side makes of a response.
 type clientView struct {
-	minor     int  // of the client's HTTP/1.x
-	keepAlive bool // the client's connection goes on after this response
-	dechunk   bool // the client gets the data of a chunked body without the chunks, until close
+	minor     int    // of the client's HTTP/1.x
+	keepAlive bool   // the client's connection goes on after this response
+	dechunk   bool   // the client gets the data of a chunked body without the chunks, until close
+	added     string // field lines of ours
 }
 
 // appendTo appends the response head as the client is to see it: the status line with its reason, the fields in their
@@ -142,6 +143,7 @@ func (r *response) appendTo(dst []byte, v *clientView) []byte {
 		}
 	}
 	c.flush()
+	c.dst = append(c.dst, v.added...)
 	c.addResponseHops(r, v)
 	return append(c.dst, "\r\n"...)
 }

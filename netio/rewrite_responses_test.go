@@ -52,6 +52,9 @@ Content-Length: 0
 	{name: "no reason phrase and no space", view: clientView{minor: 1, keepAlive: true},
 		in:  "HTTP/1.1 999\nContent-Length: 0\n\n",
 		out: "HTTP/1.1 999 \nContent-Length: 0\n\n"},
+	{name: "fields of ours", view: clientView{minor: 1, added: "Server-Timing: a;dur=1\r\n"},
+		in:  "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+		out: "HTTP/1.1 200 OK\nContent-Length: 0\nServer-Timing: a;dur=1\nConnection: close\n\n"},
 	{name: "an HTTP/1.0 backend until close", view: clientView{minor: 1}, in: `HTTP/1.0 200 OK
 Content-Type: text/plain
 

@@ -143,6 +143,7 @@ type gate struct {
 	acquired atomic.Int64
 	canceled atomic.Int64
 	served   atomic.Pointer[Timing]
+	added    string // to the replies of those who have waited
 
 	mu      sync.Mutex
 	waiters []*Waiter
@@ -196,7 +197,10 @@ func (g *gate) Cancel(w *Waiter) {
 	g.signal()
 }
 
-func (g *gate) Served(_ *Waiter, t Timing) { g.served.Store(&t) }
+func (g *gate) Served(_ *Waiter, t Timing) string {
+	g.served.Store(&t)
+	return g.added
+}
 
 func (g *gate) signal() {
 	select {

@@ -46,6 +46,28 @@ func TestWaitAndGrant(t *testing.T) {
 	}
 }
 
+// TestFieldsForThoseWhoWaited checks that the reply to a request that has waited gets the field lines that Served gives,
+// once: an interim response before it has none, nor has the next reply.
+func TestFieldsForThoseWhoWaited(t *testing.T) {
+	const hints, reply = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+	r := newRig(t, backend(t, func(p *peer) {
+		for range 2 {
+			p.head()
+			p.send(hints + reply + "\r\nok")
+		}
+	}))
+	r.service().open.Store(false)
+	r.service().added = "Server-Timing: start;dur=1\r\n"
+	c := r.dial()
+	c.send(get("/cold"))
+	w := r.service().take(t, 1)[0]
+	r.service().open.Store(true)
+	w.Grant()
+	c.expect(hints + reply + r.service().added + "\r\nok")
+	c.send(get("/warm"))
+	c.expect(hints + reply + "\r\nok")
+}
+
 // TestGrantedInVain checks that a request waits again when the gate has shut before it came to it.
 func TestGrantedInVain(t *testing.T) {
 	r := coldRig(t)

@@ -20,6 +20,8 @@ type Config struct {
 	HeadTimeout, KeepAliveTimeout, ConnectTimeout, WriteTimeout time.Duration // all above zero
 	DrainTimeout                                                time.Duration // of the engine when it leaves
 
+	ColdStartHeader bool // a reply that waited for a start has a Server-Timing field
+
 	Services []Service // in the order of the file
 	Notes    []Note    // in the order of the file
 }

@@ -49,6 +49,8 @@ var rootKeys = []key[root]{
 		read: duration(func(r *root) *time.Duration { return &r.WriteTimeout })},
 	{name: "drainTimeout", dflt: "5s", doc: "for requests in flight to end when the engine leaves; also the default for services",
 		read: duration(func(r *root) *time.Duration { return &r.DrainTimeout })},
+	{name: "coldStartHeader", dflt: "false", doc: "tells who waited for a start how long each step took, as Server-Timing",
+		read: trueOrFalse(func(r *root) *bool { return &r.ColdStartHeader })},
 	{name: "services", need: true, doc: "the services, each under its key",
 		read: func(w *walk, r *root, v value) { r.services = v }},
 }
