@@ -17,7 +17,8 @@ type control struct{ *Engine }
 func (c control) List(ctx context.Context) []admin.Service {
 	list := make([]admin.Service, 0, len(c.services))
 	for _, s := range c.services {
-		list = append(list, c.detail(ctx, s).Service)
+		d, _ := c.detail(ctx, s)
+		list = append(list, d.Service)
 	}
 	return list
 }
@@ -27,7 +28,25 @@ func (c control) Inspect(ctx context.Context, name string) (admin.Detail, error)
 	if s == nil {
 		return admin.Detail{}, admin.ErrNotFound
 	}
-	return c.detail(ctx, s), nil
+	d, _ := c.detail(ctx, s)
+	return d, nil
+}
+
+func (c control) Why(ctx context.Context, name string) (admin.Why, error) {
+	s := c.byName[name]
+	if s == nil {
+		return admin.Why{}, admin.ErrNotFound
+	}
+	d, st := c.detail(ctx, s)
+	w := admin.Why{Service: d.Service, RetryAt: epoch(st.RetryAt), EngineSince: epoch(c.since),
+		Decisions: s.diary.read(), Starts: []admin.Start{}}
+	for _, past := range st.RecentStarts {
+		if one := start(past.Clock); one != nil {
+			one.Run, one.Outcome = uint64(past.Run), string(past.Outcome)
+			w.Starts = append(w.Starts, *one)
+		}
+	}
+	return w, nil
 }
 
 func (c control) Start(ctx context.Context, name string) error {
@@ -92,7 +111,8 @@ func word(s actors.State) string {
 	return "offline"
 }
 
-func (c control) detail(ctx context.Context, s *service) admin.Detail {
+// detail is what there is to say of a service, and what its actor said of it; of one that is only proxied, nothing.
+func (c control) detail(ctx context.Context, s *service) (admin.Detail, actors.Status) {
 	d := admin.Detail{
 		Service: admin.Service{
 			Name:        s.Name,
@@ -108,12 +128,12 @@ func (c control) detail(ctx context.Context, s *service) admin.Detail {
 	}
 	if s.actor == nil {
 		proxied(&d, s)
-		return d
+		return d, actors.Status{}
 	}
 	st, err := s.actor.Status(ctx)
 	if err != nil {
 		d.Status, d.State, d.Reason = "offline", "unknown", err.Error()
-		return d
+		return d, actors.Status{}
 	}
 	d.Status, d.State, d.Reason, d.Held = word(st.State), st.State.String(), st.Reason, st.Held
 	d.Pid, d.Waiting, d.ActiveConnections = st.Pid, st.Waiting, st.Holding+st.Passive
@@ -130,7 +150,7 @@ func (c control) detail(ctx context.Context, s *service) admin.Detail {
 	if s.Run != nil && st.Process.Pid != 0 {
 		d.Ownership = ownership(st.Process)
 	}
-	return d
+	return d, st
 }
 
 func ownership(p keeper.Process) *admin.Ownership {
@@ -174,7 +194,8 @@ func start(c actors.StartClock) *admin.Start {
 		ms := float64(at.Sub(c.Accepted).Microseconds()) / 1000
 		return &ms
 	}
-	return &admin.Start{At: epoch(c.Accepted), Launched: after(c.Launched), Listening: after(c.Listening), Ready: after(c.Ready)}
+	return &admin.Start{At: epoch(c.Accepted), Launched: after(c.Launched), Listening: after(c.Listening), Ready: after(c.Ready),
+		Connected: after(c.Connected), FirstByte: after(c.FirstByte)}
 }
 
 // epoch is milliseconds since the Unix epoch, 0 for never.

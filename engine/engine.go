@@ -25,6 +25,7 @@ import (
 type Engine struct {
 	cfg      *config.Config
 	log      *slog.Logger
+	since    time.Time
 	journal  *journal
 	traffic  *traffic
 	keeper   *keeper.Client
@@ -63,6 +64,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	e := &Engine{
 		cfg:          cfg,
 		log:          log,
+		since:        time.Now(),
 		journal:      newJournal(log, terminal),
 		traffic:      &traffic{backends: map[*actors.Gate][]*netio.Backend{}},
 		byName:       map[string]*service{},
@@ -190,6 +192,7 @@ func (e *Engine) Record(r actors.Record) {
 	if !r.Aside {
 		e.journal.Record(r)
 	}
+	e.byName[r.Service].diary.note(r)
 	e.memory.keep(e.byName[r.Service], r)
 }
 

@@ -29,6 +29,7 @@ type service struct {
 	since   time.Time       // of one that is only proxied: when the engine came up
 	woke    atomic.Uint64   // the last run whose wake was told
 	ways    []*route        // that lead to it
+	diary   diary           // of its changes of state
 }
 
 // route is one way to a service; it is netio's Route.

@@ -2,6 +2,7 @@
 //
 //	GET  /_dynapm/api/services              every service
 //	GET  /_dynapm/api/services/NAME         one service, in detail
+//	GET  /_dynapm/api/services/NAME/why     the last decisions about it, with their reasons
 //	POST /_dynapm/api/services/NAME/start   200 once it is ready
 //	POST /_dynapm/api/services/NAME/stop    200 once it is down; ?hold=true keeps it down until a start
 //	GET  /_dynapm/api/events                changes of state as server-sent events
@@ -44,6 +45,8 @@ type Control interface {
 	List(ctx context.Context) []Service
 	// Inspect gives one service; ErrNotFound.
 	Inspect(ctx context.Context, name string) (Detail, error)
+	// Why gives the last decisions about one service; ErrNotFound.
+	Why(ctx context.Context, name string) (Why, error)
 	// Start returns once the service is ready; ErrNotFound, ErrAlreadyUp, ErrStartTimeout, or the cause.
 	Start(ctx context.Context, name string) error
 	// Stop returns once the service is down; with hold it stays down, whatever requests arrive, until a Start.
@@ -102,12 +105,36 @@ type HealthCheck struct {
 	Timeout        int64  `json:"timeout,omitempty"`
 }
 
-// Start is the clock of the last start, in ms since it was asked for; what did not happen is absent.
+// Start is the clock of a start, in ms since it was asked for; what did not happen is absent. Connected and FirstByte
+// are of the first request that waited for it.
 type Start struct {
 	At        int64    `json:"at"`
 	Launched  *float64 `json:"launched,omitempty"`
 	Listening *float64 `json:"listening,omitempty"`
 	Ready     *float64 `json:"ready,omitempty"`
+	Connected *float64 `json:"connected,omitempty"`
+	FirstByte *float64 `json:"firstByte,omitempty"`
+	Run       uint64   `json:"run,omitempty"`     // of a start that has ended
+	Outcome   string   `json:"outcome,omitempty"` // ready, failed, timeout, interrupted or lost
+}
+
+// Why is how a service came to be as it is.
+type Why struct {
+	Service
+	RetryAt     int64      `json:"retryAt,omitempty"` // until then requests are refused
+	EngineSince int64      `json:"engineSince"`       // what was decided before is not known, but for the starts
+	Decisions   []Decision `json:"decisions"`         // at most 50, the latest last
+	Starts      []Start    `json:"starts"`            // those that have ended, at most 10, the latest last
+}
+
+// Decision is a change of state, or something worth knowing within one.
+type Decision struct {
+	At     int64  `json:"at"`
+	State  string `json:"state"` // from then on
+	Reason string `json:"reason"`
+	Output string `json:"output,omitempty"` // the last lines of a process that failed
+	Run    uint64 `json:"run,omitempty"`
+	Pid    int    `json:"pid,omitempty"`
 }
 
 // Event is one change of state.

@@ -30,6 +30,13 @@ func (f *fake) Inspect(_ context.Context, name string) (Detail, error) {
 	return Detail{Service: Service{Name: name}, StartCount: 3}, nil
 }
 
+func (f *fake) Why(_ context.Context, name string) (Why, error) {
+	if name != "blog" {
+		return Why{}, ErrNotFound
+	}
+	return Why{Decisions: []Decision{{State: "stopped", Reason: "idle"}}}, nil
+}
+
 func (f *fake) Start(_ context.Context, name string) error {
 	if name != "blog" {
 		return ErrNotFound
@@ -169,6 +176,12 @@ func TestClient(t *testing.T) {
 	}
 	if d, err := client.Inspect(ctx, "blog"); err != nil || d.StartCount != 3 {
 		t.Errorf("Inspect: %v, %v", d, err)
+	}
+	if w, err := client.Why(ctx, "blog"); err != nil || len(w.Decisions) != 1 || w.Decisions[0].Reason != "idle" {
+		t.Errorf("Why: %v, %v", w, err)
+	}
+	if _, err := client.Why(ctx, "none"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("Why of an unknown service: %v", err)
 	}
 	if err := client.Stop(ctx, "blog", true); err != nil || !control.held {
 		t.Errorf("Stop with hold: %v, held %v", err, control.held)

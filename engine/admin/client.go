@@ -59,6 +59,13 @@ func (c Client) Inspect(ctx context.Context, name string) (Detail, error) {
 	return d, err
 }
 
+// Why gives the last decisions about one service; ErrNotFound.
+func (c Client) Why(ctx context.Context, name string) (Why, error) {
+	var w Why
+	err := c.call(ctx, http.MethodGet, "services/"+url.PathEscape(name)+"/why", &w)
+	return w, err
+}
+
 // Start returns once the service is ready; errors as Control.Start.
 func (c Client) Start(ctx context.Context, name string) error {
 	return c.call(ctx, http.MethodPost, "services/"+url.PathEscape(name)+"/start", nil)

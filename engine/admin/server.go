@@ -30,6 +30,7 @@ func Handler(control Control, o Options) http.Handler {
 	api := api{control}
 	mux.HandleFunc("GET "+prefix+"services", api.list)
 	mux.HandleFunc("GET "+prefix+"services/{name}", api.inspect)
+	mux.HandleFunc("GET "+prefix+"services/{name}/why", api.why)
 	mux.HandleFunc("POST "+prefix+"services/{name}/start", api.start)
 	mux.HandleFunc("POST "+prefix+"services/{name}/stop", api.stop)
 	mux.HandleFunc("POST "+prefix+"down", api.down)
@@ -108,6 +109,15 @@ func (a api) inspect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, detail)
+}
+
+func (a api) why(w http.ResponseWriter, r *http.Request) {
+	why, err := a.control.Why(r.Context(), r.PathValue("name"))
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	answer(w, http.StatusOK, why)
 }
 
 func (a api) start(w http.ResponseWriter, r *http.Request) {

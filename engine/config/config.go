@@ -26,6 +26,15 @@ type Config struct {
 	Notes    []Note    // in the order of the file
 }
 
+// Names are those of the services, in the order of the file.
+func (c *Config) Names() []string {
+	names := make([]string, len(c.Services))
+	for i, s := range c.Services {
+		names[i] = s.Name
+	}
+	return names
+}
+
 // AdminAPI says where the admin API answers, and whom.
 type AdminAPI struct {
 	Enabled    bool

@@ -18,6 +18,9 @@ func nearest(word string, names []string) string {
 	return best
 }
 
+// DidYouMean is the end of a message about a service that there is not: "" if no name is near.
+func DidYouMean(word string, names []string) string { return didYouMean(word, names) }
+
 // didYouMean is the end of a message, "" if no name is near.
 func didYouMean(word string, names []string) string {
 	if name := nearest(word, names); name != "" {

@@ -29,7 +29,7 @@ func runLogs(args []string) error {
 	at := slices.IndexFunc(cfg.Services, func(s config.Service) bool { return s.Name == name })
 	switch {
 	case at < 0:
-		return noService(name)
+		return noService(name, cfg.Names())
 	case cfg.Services[at].ProxyOnly:
 		return fmt.Errorf("%s is only proxied: the engine does not start it, and has no output of it", name)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"dynapm/engine/admin"
+	"dynapm/engine/config"
 )
 
 // remote is a verb that talks to a running engine.
@@ -74,15 +75,31 @@ func (r *remote) explain(err error) error {
 	case errors.Is(err, admin.ErrUnauthorized):
 		return fmt.Errorf("%w: set DYNAPM_TOKEN, or name the config with -config", err)
 	case errors.Is(err, admin.ErrNotFound):
-		return noService(r.names[0])
+		return noService(r.names[0], r.known())
 	case errors.Is(err, admin.ErrStartTimeout):
 		return also(err, "see: dynapm logs "+r.names[0])
 	}
 	return err
 }
 
-func noService(name string) error {
-	return fmt.Errorf("there is no service %s; see: dynapm status", name)
+// known are the names of the services, as far as the engine still tells.
+func (r *remote) known() []string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	services, _ := r.client.List(ctx) // without it the message names none
+	var names []string
+	for _, s := range services {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+func noService(name string, known []string) error {
+	hint := config.DidYouMean(name, known)
+	if hint == "" {
+		hint = "; see: dynapm status"
+	}
+	return fmt.Errorf("there is no service %s%s", name, hint)
 }
 
 // also adds more to an error: on a line of its own if the error ends with lines that a service printed.

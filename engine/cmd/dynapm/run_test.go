@@ -37,6 +37,10 @@ func (f *fake) Inspect(ctx context.Context, name string) (admin.Detail, error) {
 	return admin.Detail{Service: f.List(ctx)[0]}, f.known(name)
 }
 
+func (f *fake) Why(ctx context.Context, name string) (admin.Why, error) {
+	return admin.Why{Service: f.List(ctx)[0]}, f.known(name)
+}
+
 func (f *fake) Start(_ context.Context, name string) error        { return f.known(name) }
 func (f *fake) Stop(_ context.Context, name string, _ bool) error { return f.known(name) }
 func (f *fake) Down(context.Context) error                        { return f.err }
@@ -97,6 +101,8 @@ func TestWhatRemoteVerbsSay(t *testing.T) {
 		{"start nope", nil, 1, "", "dynapm start: " + unknown},
 		{"stop nope", nil, 1, "", "dynapm stop: " + unknown},
 		{"restart nope", nil, 1, "", "dynapm restart: " + unknown},
+		{"why nope", nil, 1, "", "dynapm why: " + unknown},
+		{"why blgo", nil, 1, "", "dynapm why: there is no service blgo; did you mean blog?\n"},
 		{"status nope", nil, 1, "", "dynapm status: " + unknown},
 		{"start blog", timeout, 1, "", "dynapm start: " + timeout.Error() + "; see: dynapm logs blog\n"},
 		{"start blog", fmt.Errorf("%w; its last output:\n  oh no", timeout), 1, "",
@@ -208,6 +214,7 @@ services:
 		{"silent", 0, "", "silent has printed nothing yet; see: dynapm status silent\n"},
 		{"chatty", 0, "hello\n", ""},
 		{"outside", 1, "", "dynapm logs: outside is only proxied: the engine does not start it, and has no output of it\n"},
+		{"chaty", 1, "", "dynapm logs: there is no service chaty; did you mean chatty?\n"},
 		{"nope", 1, "", "dynapm logs: there is no service nope; see: dynapm status\n"},
 	} {
 		prints(t, []string{"logs", "-config", file, c.name}, c.code, c.out, c.errors)

@@ -96,7 +96,7 @@ func startOf(s *admin.Start) string {
 	for _, step := range []struct {
 		name string
 		at   *float64
-	}{{"launched", s.Launched}, {"listening", s.Listening}, {"ready", s.Ready}} {
+	}{{"launched", s.Launched}, {"listening", s.Listening}, {"ready", s.Ready}, {"connected", s.Connected}, {"first byte", s.FirstByte}} {
 		if step.at != nil {
 			steps = append(steps, fmt.Sprintf("%s after %.1f ms", step.name, *step.at))
 		}

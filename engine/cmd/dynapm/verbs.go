@@ -22,6 +22,7 @@ func verbs() []verb {
 		{name: "stop", args: "[-hold] NAME", help: "stop a service; -hold: it stays down although requests arrive, until start", run: runStop},
 		{name: "restart", args: "NAME", help: "stop a service and start it again", run: runRestart},
 		{name: "logs", args: "[-f] NAME", help: "what the service printed since its last start; -f: and prints from now on", run: runLogs},
+		{name: "why", args: "[-json] NAME", help: "the last decisions about a service, with their reasons", run: runWhy},
 		{name: "down", help: "stop all services and the engine", run: runDown},
 		{name: "hello", help: "the demo service of examples/quickstart.yaml", run: exits(hello.Main)},
 		{name: "version", help: "print the version", run: runVersion},
