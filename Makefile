@@ -10,7 +10,7 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test soak check fmt vet lint tidy fuzz bench-proxy clean
+.PHONY: help build run test soak check fmt vet lint tidy fuzz bench-proxy bench-cold clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
 
 bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)
 	@$(GO) run ./bench -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)
+
+bench-cold: ## measure what the engine adds to the start of a service, beside a plain shell loop (SCALE=1)
+	@CGO_ENABLED=0 $(GO) run ./bench -scenario cold -only dynapm,direct -scale $(or $(SCALE),1)
 
 clean: ## remove what make built
 	@rm -rf bin

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"strconv"
+	"sync"
 )
 
 var (
@@ -13,8 +14,9 @@ var (
 // patternPeriod is prime, so that a piece that was lost, doubled or moved does not fit its place.
 const patternPeriod = 65521
 
-// patternBytes is the pattern of large bodies, long enough to be read from any point of its period on.
-var patternBytes = func() []byte {
+// patternBytes is the pattern of large bodies, long enough to be read from any point of its period on. It is made when it
+// is first wanted: a service that is started for one request has no use for it.
+var patternBytes = sync.OnceValue(func() []byte {
 	data := make([]byte, patternPeriod+256<<10)
 	state := uint32(1)
 	for i := range patternPeriod {
@@ -25,11 +27,11 @@ var patternBytes = func() []byte {
 		data[i] = data[i-patternPeriod]
 	}
 	return data
-}()
+})
 
 // pattern is a piece of the pattern from offset on, not longer than most.
 func pattern(offset, most int64) []byte {
-	piece := patternBytes[offset%patternPeriod:]
+	piece := patternBytes()[offset%patternPeriod:]
 	return piece[:min(int64(len(piece)), most)]
 }
 

@@ -11,6 +11,7 @@ type terms struct {
 	files  int  // that a process may have open
 	splice bool // large bodies: HAProxy splices
 	stream bool // bodies and events: fasthttp does not collect them
+	cold   bool // the engine has the services of the cold starts too
 	prompt bool // events: HAProxy does not wait for more to send along with them
 }
 

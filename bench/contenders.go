@@ -89,16 +89,24 @@ func choose(all []contender, only string, incomplete bool) (chosen []contender, 
 
 // startEngine starts the engine of the site, or another one.
 func startEngine(program string) func(*site, string, netip.AddrPort, terms) (*process, error) {
-	return func(s *site, dir string, listen netip.AddrPort, _ terms) (*process, error) {
+	return func(s *site, dir string, listen netip.AddrPort, t terms) (*process, error) {
 		admin, err := freeAddress()
 		if err != nil {
 			return nil, err
 		}
+		conf := engineConf(listen, admin, s.backend.address)
+		if t.cold {
+			conf += s.coldConf()
+		}
 		file := filepath.Join(dir, "bench.yaml")
-		if err := os.WriteFile(file, []byte(engineConf(listen, admin, s.backend.address)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
 			return nil, err
 		}
-		return startProcess(ourName, dir, listen, syscall.SIGINT, nil, cmp.Or(program, s.engine), "engine", "-config", file)
+		p, err := startProcess(ourName, dir, listen, syscall.SIGINT, nil, cmp.Or(program, s.engine), "engine", "-config", file)
+		if err == nil {
+			p.admin = admin
+		}
+		return p, err
 	}
 }
 

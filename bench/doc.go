@@ -1,6 +1,7 @@
 // Command bench measures what the gateway costs beside other proxies, on the machine it is run on:
 //
 //	make bench-proxy                                     everything, seven rounds
+//	make bench-cold                                      the cold starts alone
 //	go run ./bench -scenario small -rounds 3             one scenario, quicker
 //	go run ./bench -only dynapm,nginx-1,direct           some contenders
 //	go run ./bench -engine OTHER/bin/dynapm              an engine built elsewhere
@@ -25,6 +26,7 @@
 //	idle      10,000 keep-alive connections that have had one request: growth of resident memory
 //	sse       10,000 streams of server-sent events, one a second (4,000 where the files may not be opened): memory, lateness
 //	quiet     a minute in which nothing is asked: CPU
+//	cold      a request to a service that sleeps: time to the first byte beyond that of the same command without a gateway
 //
 // # Why it is fair
 //
@@ -43,6 +45,12 @@
 // when it starts, as nginx does. On a machine that is busy with other work figures scatter, CPU too (caches and batches are
 // smaller); the report says how busy it was.
 //
+// A cold start is compared with the command started directly, by this program and in the same form, while the same client
+// makes the same GET every 100 us until it is answered; both take turns, 210 times for each form, and the difference is
+// taken within each turn. The shell loop beside them is what people write without a gateway: the command, and a client that
+// is run every 10 ms. Both the service and that client are this program, which takes longer to come up than a small one.
+// The CPU of a start has 15 ms after the reply in it, for the log and the store.
+//
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.
 //
@@ -57,6 +65,7 @@
 //	epoll.go, bytes.go             what both ends need of the kernel and of HTTP
 //	load.go, request.go            the closed loop of clients
 //	listeners.go                   the clients that hold streams of events
+//	coldstart.go                   services that are started for one request, by the engine and without it
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
 //	stats.go, result.go, report.go from samples to ratios, verdicts and tables
 package main

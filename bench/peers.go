@@ -20,6 +20,10 @@ func playRole(args []string) error {
 	switch role := os.Getenv(roleSwitch); role {
 	case "backend":
 		return runBackend(args)
+	case "cold":
+		return runCold(args)
+	case "get":
+		return runGet(args)
 	case "nethttp":
 		return runNetHTTP(args)
 	case "fasthttp":

@@ -25,6 +25,7 @@ type process struct {
 	name    string
 	cmd     *exec.Cmd
 	address netip.AddrPort
+	admin   netip.AddrPort // of an engine
 	log     string
 	stop    syscall.Signal
 	ended   chan struct{}

@@ -58,6 +58,8 @@ type Sample struct {
 	P50       time.Duration  `json:"p50"` // latency of a request, or lateness of an event
 	P99       time.Duration  `json:"p99"`
 	Worst     time.Duration  `json:"worst"`
+	Over50    time.Duration  `json:"over50,omitempty"` // beyond the same without anybody's help
+	Over99    time.Duration  `json:"over99,omitempty"`
 	Memory    float64        `json:"memory"`    // growth of resident memory, in bytes
 	Generator time.Duration  `json:"generator"` // CPU of the load generator
 	Errors    map[string]int `json:"errors,omitempty"`

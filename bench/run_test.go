@@ -29,7 +29,7 @@ func TestRun(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", sc.name, err)
 		}
-		checkResult(t, sc, result)
+		checkResult(t, sc, result, chosen)
 	}
 	s.close()
 	for _, pid := range pids {
@@ -47,13 +47,17 @@ func TestRun(t *testing.T) {
 
 // checkResult: every contender of the scenario has a sample in every case (no proxy at all only where that says
 // something), without errors, and what is measured is more than nothing.
-func checkResult(t *testing.T, sc scenario, result *Scenario) {
+func checkResult(t *testing.T, sc scenario, result *Scenario, chosen []contender) {
 	t.Helper()
 	if len(result.Cases) == 0 {
 		t.Errorf("%s: no cases", sc.name)
 	}
 	for _, c := range result.Cases {
-		for _, name := range []string{ourName, "fasthttp", "nethttp"} {
+		for _, contender := range chosen {
+			if contender.kind == kindDirect || sc.takes != nil && !sc.takes(contender) {
+				continue
+			}
+			name := contender.name
 			found := false
 			for _, s := range c.Series {
 				if s.Contender != name {

@@ -39,7 +39,7 @@ type scenario struct {
 
 // scenarios are all there are, in the order in which they are run.
 func scenarios() []scenario {
-	return []scenario{smallScenario, freshScenario, largeScenario, idleScenario, eventsScenario, quietScenario}
+	return []scenario{smallScenario, freshScenario, largeScenario, idleScenario, eventsScenario, quietScenario, coldScenario}
 }
 
 // bench is one scenario being measured.

@@ -18,6 +18,9 @@ type site struct {
 	engine  string
 	backend *process
 	files   int // that a process may have open
+	self    string
+	null    *os.File
+	cold    []netip.AddrPort // of the services that are started for a request
 }
 
 // openSite builds the engine from the tree, unless a program is given, and starts the backend.
@@ -44,6 +47,15 @@ func (s *site) furnish(ctx context.Context) error {
 		}
 	}
 	var err error
+	if s.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if s.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
+		return err
+	}
+	if s.cold, err = coldAddresses(); err != nil {
+		return err
+	}
 	if s.engine, err = filepath.Abs(s.engine); err != nil {
 		return err
 	}
@@ -61,20 +73,19 @@ func (s *site) close() {
 	if s.backend != nil {
 		s.backend.end()
 	}
+	if s.null != nil {
+		s.null.Close()
+	}
 	os.RemoveAll(s.dir)
 }
 
 // role starts this program as something else.
 func (s *site) role(role string, address netip.AddrPort, args ...string) (*process, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
 	dir, err := os.MkdirTemp(s.dir, role+"-")
 	if err != nil {
 		return nil, err
 	}
-	return startProcess(role, dir, address, syscall.SIGKILL, []string{roleSwitch + "=" + role}, append([]string{self}, args...)...)
+	return startProcess(role, dir, address, syscall.SIGKILL, []string{roleSwitch + "=" + role}, append([]string{s.self}, args...)...)
 }
 
 // running is a contender that is up.

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// coldAddresses are where the services of the cases listen, whoever starts them.
+func coldAddresses() ([]netip.AddrPort, error) {
+	var all []netip.AddrPort
+	for range coldCases {
+		address, err := freeAddress()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, address)
+	}
+	return all, nil
+}
+
+func coldName(at int) string { return fmt.Sprintf("cold%d", at) }
+func coldHost(at int) string { return coldName(at) + ".bench.test" }
+
+// coldCommand is the command of a case, in the form in which a config has it: a list, or one line for the shell.
+func (s *site) coldCommand(at int) []string {
+	argv := []string{s.self, s.cold[at].String()}
+	if coldCases[at].slow {
+		argv = append(argv, coldDelay.String())
+	}
+	if coldCases[at].shell {
+		argv = []string{"ulimit -c 0; exec " + strings.Join(argv, " ")}
+	}
+	return argv
+}
+
+// coldConf has the services of the cases.
+func (s *site) coldConf() string {
+	var text strings.Builder
+	for at := range coldCases {
+		command := s.coldCommand(at)
+		run := fmt.Sprintf("%q", command[0])
+		if !coldCases[at].shell {
+			run = fmt.Sprintf("[%s]", strings.ReplaceAll(strings.Trim(fmt.Sprintf("%q", command), "[]"), `" "`, `", "`))
+		}
+		fmt.Fprintf(&text, "  %s: {host: %s, run: %s, base: \"http://%s\", env: {%s: cold}, idleTimeout: 6h}\n",
+			coldName(at), coldHost(at), run, s.cold[at], roleSwitch)
+	}
+	return text.String()
+}
+
+// runCold is the role of a service that is started for one request: ADDRESS [DELAY before it listens].
+func runCold(args []string) error {
+	if len(args) == 2 {
+		delay, err := time.ParseDuration(args[1])
+		if err != nil {
+			return err
+		}
+		time.Sleep(delay)
+	}
+	return runBackend(args[:1])
+}
+
+// runGet is the role of the client of the shell loop: one GET, and whether it was answered.
+func runGet(args []string) error {
+	address, err := netip.ParseAddrPort(args[0])
+	if err == nil {
+		err = getOnce(address, "bench.test")
+	}
+	if err == nil {
+		os.Exit(exitDone)
+	}
+	return err
+}
+
+// directly starts the command of a case as the engine does, in a session of its own, and asks until it answers.
+func (s *site) directly(ctx context.Context, at int) (time.Duration, error) {
+	argv := s.coldCommand(at)
+	if coldCases[at].shell {
+		argv = []string{"/bin/sh", "-c", argv[0]}
+	}
+	began := time.Now()
+	pid, err := s.spawn(argv, "cold")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		unix.Kill(-pid, unix.SIGKILL)
+		reap(pid)
+	}()
+	err = getUntil(ctx, s.cold[at])
+	return time.Since(began), err
+}
+
+// retryStep is what a client waits that asks until it is answered.
+const retryStep = 100 * time.Microsecond
+
+func getUntil(ctx context.Context, address netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	for {
+		err := getOnce(address, "bench.test")
+		if err == nil || !errors.Is(err, unix.ECONNREFUSED) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: retryStep.Nanoseconds()}, nil)
+	}
+}
+
+// inShellLoop is what people write who have no gateway: start it, and ask again every 10 ms. It is over when the shell is.
+func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
+	command := strings.Join(s.coldCommand(at), " ")
+	if coldCases[at].shell {
+		command = "sh -c '" + command + "'"
+	}
+	script := fmt.Sprintf("%s=cold %s & until %[1]s=get %s %s; do sleep 0.01; done", roleSwitch, command, s.self, s.cold[at])
+	began := time.Now()
+	pid, err := s.spawn([]string{"/bin/sh", "-c", script}, "")
+	if err != nil {
+		return 0, err
+	}
+	err = reap(pid)
+	took := time.Since(began)
+	unix.Kill(-pid, unix.SIGKILL)
+	return took, errors.Join(err, untilFree(ctx, s.cold[at]))
+}
+
+// untilFree returns when nothing listens at address: what the shell has left behind is nobody's to wait for.
+func untilFree(ctx context.Context, address netip.AddrPort) error {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	defer cancel()
+	for {
+		err := getOnce(address, "bench.test")
+		if errors.Is(err, unix.ECONNREFUSED) {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("the service at %s does not end", address)
+		}
+		unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Millisecond)}, nil)
+	}
+}
+
+// spawn executes a command with nothing to read and nowhere to print, in a session of its own.
+func (s *site) spawn(argv []string, role string) (pid int, err error) {
+	env := os.Environ()
+	if role != "" {
+		env = append(env, roleSwitch+"="+role)
+	}
+	null := s.null.Fd()
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: s.dir, Env: env, Files: []uintptr{null, null, null},
+		Sys: &syscall.SysProcAttr{Setsid: true}})
+}
+
+func reap(pid int) error {
+	return again(func() error { _, err := unix.Wait4(pid, nil, 0, nil); return err })
+}
+
+// again repeats a system call that a signal has interrupted: the runtime sends itself some.
+func again(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// getOnce makes a connection and a GET on it, and returns at the first bytes of a reply, which must be good.
+func getOnce(address netip.AddrPort, host string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 30})
+	if err := unix.Connect(fd, socketAddress(address)); err != nil {
+		return err
+	}
+	if _, err := unix.Write(fd, fmt.Appendf(nil, "GET /small HTTP/1.1\r\nHost: %s\r\n\r\n", host)); err != nil {
+		return err
+	}
+	var reply [4096]byte
+	var n int
+	err = again(func() (err error) { n, err = unix.Read(fd, reply[:]); return err })
+	if err == nil && !bytes.HasPrefix(reply[:max(n, 0)], []byte("HTTP/1.1 200 ")) {
+		err = fmt.Errorf("the reply is %.200q", reply[:max(n, 0)])
+	}
+	return err
+}
