@@ -21,7 +21,7 @@ const patience = 20 * time.Millisecond
 // them, most of which are refused.
 type socket int
 
-func (s socket) close() { unix.Close(int(s)) }
+func (s socket) close() { rawClose(int(s)) }
 
 // connect connects to "ip:port" or "unix:/path".
 func connect(ctx context.Context, address string) (socket, error) {
@@ -29,14 +29,14 @@ func connect(ctx context.Context, address string) (socket, error) {
 	if err != nil {
 		return -1, err
 	}
-	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	fd, err := rawSocket(family)
 	if errors.Is(err, unix.EAFNOSUPPORT) {
 		return -1, &nobodyListens{address} // no IPv6 here
 	}
 	if err != nil {
 		return -1, fmt.Errorf("cannot connect to %s: %w", address, err)
 	}
-	err = unix.Connect(fd, to)
+	err = rawConnect(fd, to)
 	if errors.Is(err, unix.EINPROGRESS) {
 		err = finish(ctx, fd)
 	}
@@ -44,7 +44,7 @@ func connect(ctx context.Context, address string) (socket, error) {
 		err = unix.ECONNREFUSED
 	}
 	if err != nil {
-		unix.Close(fd)
+		rawClose(fd)
 		return -1, explain(address, err)
 	}
 	return socket(fd), nil

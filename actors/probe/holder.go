@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -13,13 +14,62 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Listening tells whether any process of this machine listens on address, or
 // on another of its Candidates.
+//
+// It is asked before each start, and where a server could take the address there
+// is no listener: that costs little, however many sockets the machine has. Only
+// the kernel's tables tell a listener from others who are in the way.
 func Listening(address string) bool {
+	if free(address) {
+		return false
+	}
 	_, found := listener(address)
 	return found
+}
+
+// free tells that a server could take all Candidates of address. False says
+// nothing: it may be another machine's, or not for us to take.
+func free(address string) bool {
+	if strings.HasPrefix(address, "unix:") {
+		return false
+	}
+	candidates, err := Candidates(address)
+	if err != nil {
+		return false
+	}
+	for _, c := range candidates {
+		if !bindable(c) {
+			return false
+		}
+	}
+	return len(candidates) > 0
+}
+
+// bindable binds as servers do, so that only a listener is in the way and no
+// connection that lingers (socket(7)).
+func bindable(address string) bool {
+	at, family, err := sockaddr(address)
+	if err != nil {
+		return false
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return true // no IPv6 here
+	}
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		return false
+	}
+	err = unix.Bind(fd, at)
+	return err == nil || errors.Is(err, unix.EADDRNOTAVAIL) && family == unix.AF_INET6
 }
 
 // Holder names the process that listens on address, or on another of its

@@ -87,18 +87,12 @@ func Wait(ctx context.Context, addresses []string, check Check, run func(context
 		return w.result
 	}
 	began := time.Now()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	<-timer.C
 	for {
 		w.result.Err = w.once(ctx, try)
 		if w.result.Err == nil {
 			return w.result
 		}
-		timer.Reset(pace(time.Since(began)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
+		if !pause(ctx, pace(time.Since(began))) {
 			return w.result
 		}
 	}
