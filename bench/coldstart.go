@@ -32,7 +32,7 @@ func coldHost(at int) string { return coldName(at) + ".bench.test" }
 
 // coldCommand is the command of a case, in the form in which a config has it: a list, or one line for the shell.
 func (s *site) coldCommand(at int) []string {
-	argv := []string{s.self, s.cold[at].String()}
+	argv := []string{s.server, s.cold[at].String()}
 	if coldCases[at].slow {
 		argv = append(argv, coldDelay.String())
 	}
@@ -51,22 +51,10 @@ func (s *site) coldConf() string {
 		if !coldCases[at].shell {
 			run = fmt.Sprintf("[%s]", strings.ReplaceAll(strings.Trim(fmt.Sprintf("%q", command), "[]"), `" "`, `", "`))
 		}
-		fmt.Fprintf(&text, "  %s: {host: %s, run: %s, base: \"http://%s\", env: {%s: cold}, idleTimeout: 6h}\n",
-			coldName(at), coldHost(at), run, s.cold[at], roleSwitch)
+		fmt.Fprintf(&text, "  %s: {host: %s, run: %s, base: \"http://%s\", idleTimeout: 6h}\n",
+			coldName(at), coldHost(at), run, s.cold[at])
 	}
 	return text.String()
-}
-
-// runCold is the role of a service that is started for one request: ADDRESS [DELAY before it listens].
-func runCold(args []string) error {
-	if len(args) == 2 {
-		delay, err := time.ParseDuration(args[1])
-		if err != nil {
-			return err
-		}
-		time.Sleep(delay)
-	}
-	return runBackend(args[:1])
 }
 
 // runGet is the role of the client of the shell loop: one GET, and whether it was answered.
@@ -88,7 +76,7 @@ func (s *site) directly(ctx context.Context, at int) (time.Duration, error) {
 		argv = []string{"/bin/sh", "-c", argv[0]}
 	}
 	began := time.Now()
-	pid, err := s.spawn(argv, "cold")
+	pid, err := s.spawn(argv)
 	if err != nil {
 		return 0, err
 	}
@@ -124,9 +112,9 @@ func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
 	if coldCases[at].shell {
 		command = "sh -c '" + command + "'"
 	}
-	script := fmt.Sprintf("%s=cold %s & until %[1]s=get %s %s; do sleep 0.01; done", roleSwitch, command, s.self, s.cold[at])
+	script := fmt.Sprintf("%s & until %s=get %s %s; do sleep 0.01; done", command, roleSwitch, s.self, s.cold[at])
 	began := time.Now()
-	pid, err := s.spawn([]string{"/bin/sh", "-c", script}, "")
+	pid, err := s.spawn([]string{"/bin/sh", "-c", script})
 	if err != nil {
 		return 0, err
 	}
@@ -153,13 +141,9 @@ func untilFree(ctx context.Context, address netip.AddrPort) error {
 }
 
 // spawn executes a command with nothing to read and nowhere to print, in a session of its own.
-func (s *site) spawn(argv []string, role string) (pid int, err error) {
-	env := os.Environ()
-	if role != "" {
-		env = append(env, roleSwitch+"="+role)
-	}
+func (s *site) spawn(argv []string) (pid int, err error) {
 	null := s.null.Fd()
-	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: s.dir, Env: env, Files: []uintptr{null, null, null},
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: s.dir, Env: os.Environ(), Files: []uintptr{null, null, null},
 		Sys: &syscall.SysProcAttr{Setsid: true}})
 }
 

@@ -48,8 +48,8 @@
 // A cold start is compared with the command started directly, by this program and in the same form, while the same client
 // makes the same GET every 100 us until it is answered; both take turns, 210 times for each form, and the difference is
 // taken within each turn. The shell loop beside them is what people write without a gateway: the command, and a client that
-// is run every 10 ms. Both the service and that client are this program, which takes longer to come up than a small one.
-// The CPU of a start has 15 ms after the reply in it, for the log and the store.
+// is run every 10 ms (this program, which takes longer to come up than curl). The service is as little as a Go program can
+// be (coldserver). The CPU of a start has 15 ms after the reply in it, for the log and the store.
 //
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.

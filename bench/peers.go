@@ -20,8 +20,6 @@ func playRole(args []string) error {
 	switch role := os.Getenv(roleSwitch); role {
 	case "backend":
 		return runBackend(args)
-	case "cold":
-		return runCold(args)
 	case "get":
 		return runGet(args)
 	case "nethttp":

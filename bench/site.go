@@ -19,6 +19,7 @@ type site struct {
 	backend *process
 	files   int // that a process may have open
 	self    string
+	server  string // of the cold starts
 	null    *os.File
 	cold    []netip.AddrPort // of the services that are started for a request
 }
@@ -40,11 +41,13 @@ func openSite(ctx context.Context, engine string) (*site, error) {
 func (s *site) furnish(ctx context.Context) error {
 	if s.engine == "" {
 		s.engine = filepath.Join(s.dir, "dynapm")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", s.engine, "dynapm/engine/cmd/dynapm")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("cannot build the engine: %w\n%s", err, out)
+		if err := build(ctx, s.engine, "dynapm/engine/cmd/dynapm"); err != nil {
+			return err
 		}
+	}
+	s.server = filepath.Join(s.dir, "coldserver")
+	if err := build(ctx, s.server, "dynapm/bench/coldserver"); err != nil {
+		return err
 	}
 	var err error
 	if s.self, err = os.Executable(); err != nil {
@@ -67,6 +70,15 @@ func (s *site) furnish(ctx context.Context) error {
 		return err
 	}
 	return s.backend.up(ctx)
+}
+
+func build(ctx context.Context, program, from string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, from)
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build %s: %w\n%s", from, err, out)
+	}
+	return nil
 }
 
 func (s *site) close() {
