@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// napLimit is up to where a pause is a nap: the runtime may have to wait for the
-// end of one.
-const napLimit = time.Millisecond
+// napLimit is up to where a pause is a nap: about as long as the runtime may have
+// to wait for it, though its signal to preempt a thread ends a nap.
+const napLimit = 2 * time.Millisecond
 
 // napping is held by the one waiter that naps. A nap keeps a slot of the
 // scheduler, and there are few.
