@@ -25,7 +25,7 @@ func (r reply) String() string { return fmt.Sprintf("%d %q", r.status, r.body) }
 // clientOf makes a client that goes to a port of this machine, whatever the host of the URL.
 func (w *world) clientOf(port int) *http.Client {
 	return &http.Client{
-		Timeout:       2 * patience,
+		Timeout:       5 * patience, // a request may be held while much is prepared
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DisableCompression:  true,
