@@ -225,6 +225,7 @@ func (s *service) check() probe.Check {
 		c.Kind, c.URL, c.Method = probe.HTTP, h.URL, h.Method
 		c.StatusMin, c.StatusMax = h.StatusMin, h.StatusMax
 		c.TLS = s.trust("")
+		c.Host, c.Header = h.Headers.Get("Host"), h.Headers
 	case "command":
 		c.Kind = probe.Command
 	case "none":

@@ -2,6 +2,7 @@ package config
 
 import (
 	"crypto/x509"
+	"net/http"
 	"net/netip"
 	"syscall"
 	"time"
@@ -127,6 +128,7 @@ type HealthCheck struct {
 	Port                 int    // of tcp; 0: the port of Base
 	URL                  string // of http; begins with "/" where the address is the service's own and not known here
 	Method               string // of http
+	Headers              http.Header
 	StatusMin, StatusMax int    // of http, inclusive
 	Command              string // of command: a shell line, exit status 0 is healthy
 	Timeout              time.Duration

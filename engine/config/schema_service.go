@@ -145,6 +145,8 @@ var healthKeys = []key[HealthCheck]{
 		read: healthURL(func(h *HealthCheck) *string { return &h.URL })},
 	{name: "method", dflt: "GET", doc: "of http: how to ask",
 		read: oneOf(func(h *HealthCheck) *string { return &h.Method }, "GET", "HEAD", "OPTIONS", "POST")},
+	{name: "headers", doc: "of http: the header fields to ask with",
+		read: headerFields},
 	{name: "expectedStatus", dflt: "200", doc: "of http: the status that is healthy, or a range such as 200-399",
 		read: statusRange},
 	{name: "command", doc: "of command: exit status 0 is healthy",

@@ -2,9 +2,7 @@ package config
 
 import (
 	"maps"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -119,30 +117,6 @@ func overlaid(under, over []string) []string {
 		out = append(out, last[name])
 	}
 	return out
-}
-
-// health completes the check and refuses keys that its type has no use for.
-func (w *walk) health(d *draft) {
-	h := &d.HealthCheck
-	if !d.given.has("healthCheck") {
-		fill(w, value{&node{kind: mapping}, d.at.path}, healthKeys, h)
-	}
-	if d.checkAt.has("type") && h.Type == "" {
-		return // its fault is known, and what the others mean is not
-	}
-	for _, use := range []struct{ key, kind string }{
-		{"port", "tcp"}, {"url", "http"}, {"method", "http"}, {"expectedStatus", "http"}, {"command", "command"},
-	} {
-		if d.checkAt.has(use.key) && h.Type != use.kind {
-			w.fault(d.checkAt[use.key], "%s is for type %s, and this check is of type %s", use.key, use.kind, h.Type)
-		}
-	}
-	if h.Type == "command" && !d.checkAt.has("command") {
-		w.fault(d.given["healthCheck"], "a check of type command needs command: the shell command that tells")
-	}
-	if d.Base != nil && d.Base.Unix == "" && strings.HasPrefix(h.URL, "/") {
-		h.URL = d.Base.Scheme + "://" + net.JoinHostPort(d.Base.Host, strconv.Itoa(d.Base.Port)) + h.URL
-	}
 }
 
 // trust looks whether there is anything that tls is for, and whether its keys agree.

@@ -19,6 +19,11 @@ services:
     base: http://127.0.0.1:{{port "range"}}
     healthCheck: {type: http, url: /_/health, method: HEAD, expectedStatus: 500-599}
     idleTimeout: 1m
+  fields:
+    run: {{svc "fields" "-demands=probe.example Bearer 123"}}
+    base: http://127.0.0.1:{{port "fields"}}
+    healthCheck: {type: http, url: /_/health, headers: {Host: probe.example, Authorization: Bearer 123}}
+    idleTimeout: 1m
   other:
     # What is checked may be another port than the one that serves.
     run: {{svc "other"}}
@@ -47,6 +52,8 @@ func TestKindsOfHealthCheck(t *testing.T) {
 	if got := e.ask("range", "/"); got.Checks != 1 {
 		t.Errorf("let through after %d checks; want 1, as 503 is what is expected", got.Checks)
 	}
+
+	e.ask("fields", "/")
 
 	pending = e.later("GET", "other", "/", nil)
 	e.await("other", "listen", 1)

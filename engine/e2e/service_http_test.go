@@ -48,7 +48,7 @@ type seen struct {
 
 func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == atHealth {
-		s.health(w)
+		s.health(w, r)
 		return
 	}
 	s.enter(r)
@@ -97,7 +97,11 @@ func (s *service) leave(w http.ResponseWriter) {
 	}
 }
 
-func (s *service) health(w http.ResponseWriter) {
+func (s *service) health(w http.ResponseWriter, r *http.Request) {
+	if got := r.Host + " " + r.Header.Get("Authorization"); s.demands != "" && got != s.demands {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.checks++

@@ -33,6 +33,7 @@ type service struct {
 	tls       string // speaks TLS, with cert.pem and key.pem of this folder
 	raw       bool   // answers with the head as it came
 	lifetime  int    // exits after so many requests
+	demands   string // the Host and Authorization without which a health check is answered 401
 	sick      int    // answers the first so many health checks with 503
 	children  int    // forks so many, which never end by themselves
 	strays    int    // the same, each in a session of its own and deaf to SIGTERM
@@ -81,6 +82,7 @@ func serviceMain(args []string) int {
 	flags.StringVar(&s.tls, "tls", "", "")
 	flags.BoolVar(&s.raw, "raw", false, "")
 	flags.IntVar(&s.lifetime, "lifetime", 0, "")
+	flags.StringVar(&s.demands, "demands", "", "")
 	flags.IntVar(&s.sick, "sick", 0, "")
 	flags.IntVar(&s.children, "children", 0, "")
 	flags.IntVar(&s.strays, "strays", 0, "")

@@ -1,0 +1,64 @@
+package config
+
+import (
+	"net"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A header field as RFC 9110 sections 5.1 and 5.5 have it.
+var (
+	fieldName  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+	fieldValue = regexp.MustCompile(`^([!-~\x80-\x{10ffff}]([\t -~\x80-\x{10ffff}]*[!-~\x80-\x{10ffff}])?)?$`)
+)
+
+// health completes the check and refuses keys that its type has no use for.
+func (w *walk) health(d *draft) {
+	h := &d.HealthCheck
+	if !d.given.has("healthCheck") {
+		fill(w, value{&node{kind: mapping}, d.at.path}, healthKeys, h)
+	}
+	if d.checkAt.has("type") && h.Type == "" {
+		return // its fault is known, and what the others mean is not
+	}
+	for _, use := range []struct{ key, kind string }{
+		{"port", "tcp"}, {"url", "http"}, {"method", "http"}, {"headers", "http"}, {"expectedStatus", "http"}, {"command", "command"},
+	} {
+		if d.checkAt.has(use.key) && h.Type != use.kind {
+			w.fault(d.checkAt[use.key], "%s is for type %s, and this check is of type %s", use.key, use.kind, h.Type)
+		}
+	}
+	if h.Type == "command" && !d.checkAt.has("command") {
+		w.fault(d.given["healthCheck"], "a check of type command needs command: the shell command that tells")
+	}
+	if d.Base != nil && d.Base.Unix == "" && strings.HasPrefix(h.URL, "/") {
+		h.URL = d.Base.Scheme + "://" + net.JoinHostPort(d.Base.Host, strconv.Itoa(d.Base.Port)) + h.URL
+	}
+}
+
+// headerFields reads a map of names and values.
+func headerFields(w *walk, h *HealthCheck, v value) {
+	if !w.expect(v, mapping, "a map of header fields") {
+		return
+	}
+	h.Headers = http.Header{}
+	for _, e := range v.entries {
+		at := value{&node{line: e.line, column: e.column}, childPath(v.path, e.key)}
+		if !fieldName.MatchString(e.key) {
+			w.fault(at, "%q cannot be the name of a header field", shorten(e.key))
+			continue
+		}
+		s, ok := w.written(value{e.value, at.path}, `text ("" for an empty value)`)
+		switch name := http.CanonicalHeaderKey(e.key); {
+		case !ok:
+		case !fieldValue.MatchString(s):
+			w.fault(at, "the value of a header field is one line, and neither begins nor ends with a blank")
+		case h.Headers[name] != nil:
+			w.fault(at, "%s stands twice; keep one", name)
+		default:
+			h.Headers[name] = []string{s}
+		}
+	}
+}
