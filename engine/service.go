@@ -226,6 +226,10 @@ func (s *service) check() probe.Check {
 		c.StatusMin, c.StatusMax = h.StatusMin, h.StatusMax
 		c.TLS = s.trust("")
 		c.Host, c.Header = h.Headers.Get("Host"), h.Headers
+	case "grpc":
+		c.Kind, c.Port, c.Service = probe.GRPC, h.Port, h.Service
+	case "redis":
+		c.Kind, c.Port, c.Password = probe.Redis, h.Port, h.Password
 	case "command":
 		c.Kind = probe.Command
 	case "none":

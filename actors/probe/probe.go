@@ -20,6 +20,8 @@ type Kind string
 const (
 	TCP     Kind = "tcp"     // something listens on the address
 	HTTP    Kind = "http"    // and answers a request with an expected status
+	GRPC    Kind = "grpc"    // and says that it is serving, by grpc.health.v1 in plain HTTP/2
+	Redis   Kind = "redis"   // and answers PING
 	Command Kind = "command" // a command of the user's succeeds
 	None    Kind = "none"    // ready as soon as it is launched
 )
@@ -27,8 +29,8 @@ const (
 // Check says when a service is ready. Zero fields have the defaults given.
 type Check struct {
 	Kind Kind // TCP
-	// Port is where a TCP check connects, at the host of the service's
-	// address. Default: its port.
+	// Port is where a TCP, GRPC or Redis check connects, at the host of the
+	// service's address. Default: its port.
 	Port int
 	// URL is asked by an HTTP check: "http://localhost:8000/health", or a path
 	// alone, "/health". With a local host, and no port or that of the
@@ -41,6 +43,8 @@ type Check struct {
 	TLS       *tls.Config   // of https; its ServerName is the URL's host where it is empty. nil: the system's authorities
 	StatusMin int           // 200
 	StatusMax int           // StatusMin
+	Service   string        // that a GRPC check asks for; "": the whole server
+	Password  string        // that a Redis check sends before; "": none
 	Command   string        // for messages; what runs it is given to Wait
 	Timeout   time.Duration // of one try: 5 s
 }
@@ -123,6 +127,10 @@ func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Du
 		return w.tryConnect, step
 	case HTTP:
 		return w.tryHTTP, step
+	case GRPC:
+		return w.tryGRPC, step
+	case Redis:
+		return w.tryRedis, step
 	case Command:
 		return w.tryCommand, gentleStep
 	case None:
@@ -172,7 +180,7 @@ func (w *waiter) tryConnect(ctx context.Context) error {
 	return summary(failures)
 }
 
-// door is where a TCP check of address connects.
+// door is where a check of address connects that looks at another port.
 func (w *waiter) door(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil && w.check.Port != 0 {
 		return net.JoinHostPort(host, strconv.Itoa(w.check.Port))

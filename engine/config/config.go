@@ -124,12 +124,14 @@ type Commands struct {
 
 // HealthCheck says when a started service is ready.
 type HealthCheck struct {
-	Type                 string // "tcp", "http", "command" or "none"
-	Port                 int    // of tcp; 0: the port of Base
-	URL                  string // of http; begins with "/" where the address is the service's own and not known here
-	Method               string // of http
-	Headers              http.Header
-	StatusMin, StatusMax int    // of http, inclusive
-	Command              string // of command: a shell line, exit status 0 is healthy
+	Type                 string      // "tcp", "http", "grpc", "redis", "command" or "none"
+	Port                 int         // of tcp, grpc and redis; 0: the port of Base
+	URL                  string      // of http; begins with "/" where the address is the service's own and not known here
+	Method               string      // of http
+	Headers              http.Header // of http; nil: none
+	StatusMin, StatusMax int         // of http, inclusive
+	Service              string      // of grpc; "": the whole server
+	Password             string      // of redis; "": none
+	Command              string      // of command: a shell line, exit status 0 is healthy
 	Timeout              time.Duration
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +15,18 @@ var (
 	fieldValue = regexp.MustCompile(`^([!-~\x80-\x{10ffff}]([\t -~\x80-\x{10ffff}]*[!-~\x80-\x{10ffff}])?)?$`)
 )
 
+// onlyFor are the types that have a use for a key; every type has for the others.
+var onlyFor = map[string][]string{
+	"port":           {"tcp", "grpc", "redis"},
+	"url":            {"http"},
+	"method":         {"http"},
+	"headers":        {"http"},
+	"expectedStatus": {"http"},
+	"service":        {"grpc"},
+	"password":       {"redis"},
+	"command":        {"command"},
+}
+
 // health completes the check and refuses keys that its type has no use for.
 func (w *walk) health(d *draft) {
 	h := &d.HealthCheck
@@ -23,11 +36,9 @@ func (w *walk) health(d *draft) {
 	if d.checkAt.has("type") && h.Type == "" {
 		return // its fault is known, and what the others mean is not
 	}
-	for _, use := range []struct{ key, kind string }{
-		{"port", "tcp"}, {"url", "http"}, {"method", "http"}, {"headers", "http"}, {"expectedStatus", "http"}, {"command", "command"},
-	} {
-		if d.checkAt.has(use.key) && h.Type != use.kind {
-			w.fault(d.checkAt[use.key], "%s is for type %s, and this check is of type %s", use.key, use.kind, h.Type)
+	for _, key := range names(healthKeys) {
+		if kinds := onlyFor[key]; d.checkAt.has(key) && kinds != nil && !slices.Contains(kinds, h.Type) {
+			w.fault(d.checkAt[key], "%s is for type %s, and this check is of type %s", key, either(kinds), h.Type)
 		}
 	}
 	if h.Type == "command" && !d.checkAt.has("command") {

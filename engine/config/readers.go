@@ -197,7 +197,7 @@ func prefixes[T any](field func(*T) *[]netip.Prefix) reader[T] {
 
 // oneOf is a text out of a few.
 func oneOf[T any](field func(*T) *string, names ...string) reader[T] {
-	words := strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
+	words := either(names)
 	return parsed(words, func(s string) (string, error) {
 		if !slices.Contains(names, s) {
 			return "", fmt.Errorf("want %s, got %q%s", words, shorten(s), didYouMean(s, names))
@@ -206,11 +206,30 @@ func oneOf[T any](field func(*T) *string, names ...string) reader[T] {
 	}, field)
 }
 
+// either lists names for a person: a, b or c.
+func either(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
 // line is a shell command line.
 func line[T any](field func(*T) *string) reader[T] {
 	return parsed("a shell command", func(s string) (string, error) {
 		if strings.TrimSpace(s) == "" {
 			return "", fmt.Errorf("want a shell command, got an empty text")
+		}
+		return s, nil
+	}, field)
+}
+
+// oneLine is any text that is there and has no line break.
+func oneLine[T any](words string, field func(*T) *string) reader[T] {
+	return parsed(words, func(s string) (string, error) {
+		if s == "" || strings.ContainsAny(s, "\r\n") {
+			return "", fmt.Errorf("want %s, in one line", words)
 		}
 		return s, nil
 	}, field)

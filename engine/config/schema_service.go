@@ -137,9 +137,9 @@ var tlsKeys = []key[TLS]{
 }
 
 var healthKeys = []key[HealthCheck]{
-	{name: "type", dflt: "tcp", doc: "tcp, http, command or none",
-		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "command", "none")},
-	{name: "port", doc: "of tcp: the port to connect to; without it, base's",
+	{name: "type", dflt: "tcp", doc: "tcp, http, grpc, redis, command or none",
+		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "grpc", "redis", "command", "none")},
+	{name: "port", doc: "of tcp, grpc and redis: the port to connect to; without it, base's",
 		read: port(func(h *HealthCheck) *int { return &h.Port })},
 	{name: "url", dflt: "/", doc: "of http: what to ask for; a bare path is asked of the service",
 		read: healthURL(func(h *HealthCheck) *string { return &h.URL })},
@@ -149,6 +149,10 @@ var healthKeys = []key[HealthCheck]{
 		read: headerFields},
 	{name: "expectedStatus", dflt: "200", doc: "of http: the status that is healthy, or a range such as 200-399",
 		read: statusRange},
+	{name: "service", doc: "of grpc: the name whose health is asked for; without it, that of the whole server",
+		read: oneLine("the name of a gRPC service", func(h *HealthCheck) *string { return &h.Service })},
+	{name: "password", doc: "of redis: what AUTH is sent with before PING",
+		read: oneLine("a password", func(h *HealthCheck) *string { return &h.Password })},
 	{name: "command", doc: "of command: exit status 0 is healthy",
 		read: line(func(h *HealthCheck) *string { return &h.Command })},
 	{name: "timeout", dflt: "5s", doc: "for one try",
