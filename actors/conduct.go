@@ -34,7 +34,7 @@ type conduct interface {
 
 func (v *Service) conductOf(r Run) conduct {
 	ctx, cancel := context.WithCancel(context.Background())
-	c := common{v: v, run: r, ctx: ctx, cancel: cancel, begun: make(chan struct{}), toldEnd: new(atomic.Bool)}
+	c := common{v: v, run: r, ctx: ctx, cancel: cancel, begun: make(chan struct{}), toldEnd: new(atomic.Bool), wasReady: new(atomic.Bool)}
 	if v.spec.Managed != nil {
 		return &managed{common: c}
 	}
@@ -53,7 +53,8 @@ type common struct {
 	// Used by the actor alone:
 	probing context.CancelFunc // of the last probe
 
-	toldEnd *atomic.Bool // set by the actor
+	toldEnd  *atomic.Bool // set by the actor
+	wasReady *atomic.Bool // at least once, in this engine or an earlier one
 }
 
 func (c *common) Run() Run     { return c.run }
@@ -106,6 +107,7 @@ func (c *common) watch(until time.Time, present func(context.Context) bool) {
 		result := c.check(ctx, c.v.spec.Check)
 		switch {
 		case result.Err == nil:
+			c.wasReady.Store(true)
 			c.tell(ProbePassed{c.fact(), result.Address, result.Listening})
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			reason := fmt.Sprintf("not ready within %v: %v", time.Since(began).Round(time.Millisecond), result.Err)
@@ -135,6 +137,7 @@ func (c *common) check(ctx context.Context, check probe.Check) probe.Result {
 	if err != nil {
 		return probe.Result{Err: err}
 	}
+	check.Output, check.Said = c.output(), c.wasReady.Load()
 	return probe.Wait(ctx, addresses, check, func(ctx context.Context) error {
 		return c.command(ctx, keeper.RoleCheck, check.Command)
 	})

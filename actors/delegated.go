@@ -18,8 +18,6 @@ import (
 // that stays in the foreground is the one process that we signal.
 type delegated struct {
 	common
-	wasReady bool // under an earlier engine; fixed once begun
-
 	mu    sync.Mutex
 	phase phase
 
@@ -125,7 +123,11 @@ func (d *delegated) isUpAlready() bool {
 	}
 	ctx, cancel := d.oneCheck(d.ctx)
 	defer cancel()
-	return d.v.spec.Check.Kind == probe.HTTP && d.check(ctx, d.v.spec.Check).Err == nil
+	switch d.v.spec.Check.Kind {
+	case probe.HTTP, probe.GRPC, probe.Redis:
+		return d.check(ctx, d.v.spec.Check).Err == nil
+	}
+	return false
 }
 
 // passes runs the check command once.

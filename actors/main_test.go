@@ -53,11 +53,14 @@ func beService(how string, args []string) int {
 		signal.Ignore(syscall.SIGTERM)
 		return serve(args[0])
 	case "late": // ADDRESS FILE: serves once there is the file
-		for ticker := time.NewTicker(time.Millisecond); ; <-ticker.C {
-			if _, err := os.Stat(args[1]); err == nil {
-				return serve(args[0])
-			}
-		}
+		untilThere(args[1])
+		return serve(args[0])
+	case "speak": // ADDRESS FILE: serves, and says so once there is the file
+		go func() {
+			untilThere(args[1])
+			fmt.Println("now it is ready")
+		}()
+		return serve(args[0])
 	case "silent": // never listens
 		fmt.Println("thinking about it")
 		select {}
@@ -75,6 +78,14 @@ func beService(how string, args []string) int {
 		return 7
 	}
 	return 2
+}
+
+func untilThere(file string) {
+	for ticker := time.NewTicker(time.Millisecond); ; <-ticker.C {
+		if _, err := os.Stat(file); err == nil {
+			return
+		}
+	}
 }
 
 // serve answers every connection with its pid.

@@ -52,7 +52,8 @@ func (m *managed) await() {
 	m.over(reason)
 }
 
-func (m *managed) resume(found *keeper.Process, _ bool) {
+func (m *managed) resume(found *keeper.Process, wasReady bool) {
+	m.wasReady.Store(wasReady)
 	if found == nil {
 		m.missing = true
 		m.begin(nil)

@@ -13,8 +13,9 @@ import (
 // what it does: it listens, and passes the check if there is one.
 
 func (d *delegated) resume(found *keeper.Process, wasReady bool) {
+	d.wasReady.Store(wasReady)
 	if found == nil {
-		d.phase, d.wasReady = recalled, wasReady
+		d.phase = recalled
 		d.begin(nil)
 		return
 	}
@@ -58,7 +59,7 @@ func (d *delegated) isThere(ctx context.Context, coming time.Time) bool {
 			d.over("nothing listens at " + d.v.spec.Address)
 		}
 		return false
-	case d.is(recalled) && d.wasReady && !d.passesCheck(ctx):
+	case d.is(recalled) && d.wasReady.Load() && !d.passesCheck(ctx):
 		if !errors.Is(ctx.Err(), context.Canceled) && d.pass(recalled, gone) {
 			d.over(d.notOurs())
 		}
@@ -100,7 +101,7 @@ func (d *delegated) cleanUp() {
 // up, what listens now and fails the check is another's, and not to be stopped.
 func (d *delegated) leftToAnother(ctx context.Context) bool {
 	<-d.begun
-	if !d.wasReady || !listens(d.v.spec.Address) || d.passesCheck(ctx) || !d.pass(stopping, gone) {
+	if !d.wasReady.Load() || !listens(d.v.spec.Address) || d.passesCheck(ctx) || !d.pass(stopping, gone) {
 		return false
 	}
 	d.over(d.notOurs())

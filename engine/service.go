@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,6 +231,8 @@ func (s *service) check() probe.Check {
 		c.Kind, c.Port, c.Service = probe.GRPC, h.Port, h.Service
 	case "redis":
 		c.Kind, c.Port, c.Password = probe.Redis, h.Port, h.Password
+	case "log":
+		c.Kind, c.Pattern = probe.Log, regexp.MustCompile(h.Pattern) // the config was checked
 	case "command":
 		c.Kind = probe.Command
 	case "none":

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ const (
 	GRPC    Kind = "grpc"    // and says that it is serving, by grpc.health.v1 in plain HTTP/2
 	Redis   Kind = "redis"   // and answers PING
 	Command Kind = "command" // a command of the user's succeeds
+	Log     Kind = "log"     // its output has a line that matches
 	None    Kind = "none"    // ready as soon as it is launched
 )
 
@@ -40,13 +42,18 @@ type Check struct {
 	// Host replaces the Host field of the request, which is else the URL's.
 	Host      string
 	Header    http.Header
-	TLS       *tls.Config   // of https; its ServerName is the URL's host where it is empty. nil: the system's authorities
-	StatusMin int           // 200
-	StatusMax int           // StatusMin
-	Service   string        // that a GRPC check asks for; "": the whole server
-	Password  string        // that a Redis check sends before; "": none
-	Command   string        // for messages; what runs it is given to Wait
-	Timeout   time.Duration // of one try: 5 s
+	TLS       *tls.Config    // of https; its ServerName is the URL's host where it is empty. nil: the system's authorities
+	StatusMin int            // 200
+	StatusMax int            // StatusMin
+	Service   string         // that a GRPC check asks for; "": the whole server
+	Password  string         // that a Redis check sends before; "": none
+	Pattern   *regexp.Regexp // that a Log check looks for
+	Output    string         // the file it reads, from its beginning
+	// Said: what a Log check waits for is known to have been said, in a life of
+	// which the output may be gone.
+	Said    bool
+	Command string        // for messages; what runs it is given to Wait
+	Timeout time.Duration // of one try: 5 s
 }
 
 func (c Check) withDefaults() Check {
@@ -86,6 +93,7 @@ type Result struct {
 // for other kinds.
 func Wait(ctx context.Context, addresses []string, check Check, run func(context.Context) error) Result {
 	w := newWaiter(addresses, check, run)
+	defer w.close()
 	try, pace := w.try()
 	if try == nil {
 		return w.result
@@ -108,16 +116,20 @@ type waiter struct {
 	check     Check
 	run       func(context.Context) error
 	result    Result
-	last      error // of a try that was not cut off by the end of the wait
+	output    output // of a Log check
+	last      error  // of a try that was not cut off by the end of the wait
 }
 
 func newWaiter(addresses []string, check Check, run func(context.Context) error) *waiter {
-	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run}
+	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run,
+		output: output{path: check.Output, pattern: check.Pattern}}
 	if len(addresses) > 0 {
 		w.result.Address = addresses[0]
 	}
 	return w
 }
+
+func (w *waiter) close() { w.output.close() }
 
 // try returns how a try is made and how long is waited between two, or nil if
 // none is needed.
@@ -131,6 +143,8 @@ func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Du
 		return w.tryGRPC, step
 	case Redis:
 		return w.tryRedis, step
+	case Log:
+		return w.tryLog, step
 	case Command:
 		return w.tryCommand, gentleStep
 	case None:

@@ -124,7 +124,7 @@ type Commands struct {
 
 // HealthCheck says when a started service is ready.
 type HealthCheck struct {
-	Type                 string      // "tcp", "http", "grpc", "redis", "command" or "none"
+	Type                 string      // "tcp", "http", "grpc", "redis", "log", "command" or "none"
 	Port                 int         // of tcp, grpc and redis; 0: the port of Base
 	URL                  string      // of http; begins with "/" where the address is the service's own and not known here
 	Method               string      // of http
@@ -132,6 +132,7 @@ type HealthCheck struct {
 	StatusMin, StatusMax int         // of http, inclusive
 	Service              string      // of grpc; "": the whole server
 	Password             string      // of redis; "": none
+	Pattern              string      // of log: an RE2 that compiles
 	Command              string      // of command: a shell line, exit status 0 is healthy
 	Timeout              time.Duration
 }

@@ -24,6 +24,7 @@ var onlyFor = map[string][]string{
 	"expectedStatus": {"http"},
 	"service":        {"grpc"},
 	"password":       {"redis"},
+	"pattern":        {"log"},
 	"command":        {"command"},
 }
 
@@ -40,6 +41,9 @@ func (w *walk) health(d *draft) {
 		if kinds := onlyFor[key]; d.checkAt.has(key) && kinds != nil && !slices.Contains(kinds, h.Type) {
 			w.fault(d.checkAt[key], "%s is for type %s, and this check is of type %s", key, either(kinds), h.Type)
 		}
+	}
+	if h.Type == "log" && !d.checkAt.has("pattern") {
+		w.fault(d.given["healthCheck"], "a check of type log needs pattern: what a line of the output matches once it is ready")
 	}
 	if h.Type == "command" && !d.checkAt.has("command") {
 		w.fault(d.given["healthCheck"], "a check of type command needs command: the shell command that tells")

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,6 +232,21 @@ func oneLine[T any](words string, field func(*T) *string) reader[T] {
 	return parsed(words, func(s string) (string, error) {
 		if s == "" || strings.ContainsAny(s, "\r\n") {
 			return "", fmt.Errorf("want %s, in one line", words)
+		}
+		return s, nil
+	}, field)
+}
+
+// pattern is a regular expression of package regexp, kept as it is written.
+func pattern[T any](field func(*T) *string) reader[T] {
+	return parsed("a pattern", func(s string) (string, error) {
+		_, err := regexp.Compile(s)
+		var fault *syntax.Error
+		switch {
+		case s == "":
+			return "", errors.New("want a pattern, got an empty text")
+		case errors.As(err, &fault):
+			return "", fmt.Errorf("not a pattern of RE2: %s: %q", fault.Code, shorten(fault.Expr))
 		}
 		return s, nil
 	}, field)

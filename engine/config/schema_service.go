@@ -137,8 +137,8 @@ var tlsKeys = []key[TLS]{
 }
 
 var healthKeys = []key[HealthCheck]{
-	{name: "type", dflt: "tcp", doc: "tcp, http, grpc, redis, command or none",
-		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "grpc", "redis", "command", "none")},
+	{name: "type", dflt: "tcp", doc: "tcp, http, grpc, redis, log, command or none",
+		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "grpc", "redis", "log", "command", "none")},
 	{name: "port", doc: "of tcp, grpc and redis: the port to connect to; without it, base's",
 		read: port(func(h *HealthCheck) *int { return &h.Port })},
 	{name: "url", dflt: "/", doc: "of http: what to ask for; a bare path is asked of the service",
@@ -153,6 +153,8 @@ var healthKeys = []key[HealthCheck]{
 		read: oneLine("the name of a gRPC service", func(h *HealthCheck) *string { return &h.Service })},
 	{name: "password", doc: "of redis: what AUTH is sent with before PING",
 		read: oneLine("a password", func(h *HealthCheck) *string { return &h.Password })},
+	{name: "pattern", doc: "of log: what a line of its output matches once it is ready (RE2)",
+		read: pattern(func(h *HealthCheck) *string { return &h.Pattern })},
 	{name: "command", doc: "of command: exit status 0 is healthy",
 		read: line(func(h *HealthCheck) *string { return &h.Command })},
 	{name: "timeout", dflt: "5s", doc: "for one try",
