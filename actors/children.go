@@ -19,8 +19,9 @@ type children struct {
 
 	mu        sync.Mutex
 	alive     map[identity]*child
-	launching int           // calls of Launch that have not returned
-	early     []keeper.Exit // of processes that are not known yet, while launching
+	launching int               // calls of Launch that have not returned
+	early     []keeper.Exit     // of processes that are not known yet, while launching
+	spoke     map[identity]bool // said that they are ready, and are not known yet
 }
 
 // identity names a process for good: a pid alone may be used again.
@@ -33,12 +34,13 @@ type identity struct {
 type child struct {
 	keeper.Process
 	found bool          // not launched by this engine
+	ready chan struct{} // closed when it has said that it is ready
 	done  chan struct{} // closed at the exit
 	exit  keeper.Exit   // to be read after done
 }
 
 func newChildren(k Keeper) *children {
-	return &children{keeper: k, alive: map[identity]*child{}}
+	return &children{keeper: k, alive: map[identity]*child{}, spoke: map[identity]bool{}}
 }
 
 // launch runs a command. It waits for the keeper, not for the command.
@@ -73,9 +75,29 @@ func (c *children) find(p keeper.Process) *child {
 }
 
 func (c *children) add(p keeper.Process, found bool) *child {
-	ch := &child{Process: p, found: found, done: make(chan struct{})}
-	c.alive[identity{p.Pid, p.StartTime}] = ch
+	id := identity{p.Pid, p.StartTime}
+	ch := &child{Process: p, found: found, ready: make(chan struct{}), done: make(chan struct{})}
+	c.alive[id] = ch
+	if p.Ready || c.spoke[id] {
+		close(ch.ready)
+		delete(c.spoke, id)
+	}
 	return ch
+}
+
+// speaks takes what a process says of itself: that it is ready. It may be heard
+// before the process is known, and more than once.
+func (c *children) speaks(p keeper.Process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := identity{p.Pid, p.StartTime}
+	ch := c.alive[id]
+	switch {
+	case ch == nil:
+		c.spoke[id] = true
+	case !ch.isReady():
+		close(ch.ready)
+	}
 }
 
 // exited takes what the keeper tells.
@@ -113,6 +135,15 @@ func (c *children) signal(ch *child, s syscall.Signal) error {
 // told when nobody knew it.
 func (c *children) lost(ch *child) {
 	c.exited(keeper.Exit{Process: ch.Process, Unknown: true})
+}
+
+func (ch *child) isReady() bool {
+	select {
+	case <-ch.ready:
+		return true
+	default:
+		return false
+	}
 }
 
 // hasEnded tells whether the exit was told.

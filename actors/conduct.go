@@ -139,8 +139,21 @@ func (c *common) check(ctx context.Context, check probe.Check) probe.Result {
 	}
 	check.Output, check.Said = c.output(), c.wasReady.Load()
 	return probe.Wait(ctx, addresses, check, func(ctx context.Context) error {
+		if check.Kind == probe.Notify {
+			return c.toSpeak(ctx)
+		}
 		return c.command(ctx, keeper.RoleCheck, check.Command)
 	})
+}
+
+// toSpeak waits for the process to say that it is ready.
+func (c *common) toSpeak(ctx context.Context) error {
+	select {
+	case <-c.child.ready:
+		return nil
+	case <-ctx.Done():
+		return errors.New("it has not sent READY=1 to its $NOTIFY_SOCKET")
+	}
 }
 
 // heldBy says, if something listens at the address of the service, who it is.

@@ -61,6 +61,16 @@ func beService(how string, args []string) int {
 			fmt.Println("now it is ready")
 		}()
 		return serve(args[0])
+	case "notify": // ADDRESS FILE: serves, and notifies so once there is the file
+		go func() {
+			untilThere(args[1])
+			conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+			if err != nil {
+				panic(err)
+			}
+			conn.Write([]byte("STATUS=all is well\nREADY=1"))
+		}()
+		return serve(args[0])
 	case "silent": // never listens
 		fmt.Println("thinking about it")
 		select {}
@@ -132,6 +142,11 @@ func (h *house) open() {
 			exits.Lock()
 			defer exits.Unlock()
 			h.system.Exited(e)
+		},
+		OnReady: func(p keeper.Process) {
+			exits.Lock()
+			defer exits.Unlock()
+			h.system.Ready(p)
 		},
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dynapm/actors/keeper"
+	"dynapm/actors/probe"
 )
 
 // managed carries out a run whose process is ours: the run is over when the
@@ -32,6 +33,7 @@ func (m *managed) start() {
 		Service: m.v.Name(), Run: uint64(m.run), Role: keeper.RoleService, Argv: spec.Argv,
 		Dir: spec.Dir, Env: spec.Env, Output: m.output(), Rotate: true,
 		As: m.v.spec.As, Umask: m.v.spec.Umask, Limits: spec.Limits, Logs: m.v.spec.Logs,
+		Notify: m.v.spec.Check.Kind == probe.Notify,
 	})
 	m.begin(ch)
 	if err != nil {

@@ -83,3 +83,55 @@ func TestExitBeforeTheOutputSaysThatItIsReady(t *testing.T) {
 		t.Errorf("answered %+v", refusal)
 	}
 }
+
+func TestReadyWhenTheServiceSaysSo(t *testing.T) {
+	h := newHouse(t)
+	spec, speak := h.speaker("notify", probe.Check{Kind: probe.Notify})
+	v := h.system.Spawn(spec)
+	r := newRequest()
+	v.Wait(r)
+	h.until(func() bool { return probe.Listening(spec.Address) })
+	if s := h.status(v); s.State != StateStarting {
+		t.Errorf("it listens, has said nothing, and is %v", s.State)
+	}
+	speak()
+	if refusal := h.answer(r); refusal != nil {
+		t.Errorf("answered %+v", refusal)
+	}
+	// It says so once; the next engine knows all the same.
+	v = h.nextEngine(spec)
+	g := h.wake(v)
+	defer g.Release()
+	if g.Run() != 1 {
+		t.Errorf("it was started again as run %d", g.Run())
+	}
+}
+
+// A service can say that it is ready while no engine is there to hear it.
+func TestServiceSpeaksWhileTheEngineIsAway(t *testing.T) {
+	h := newHouse(t)
+	spec, speak := h.speaker("notify", probe.Check{Kind: probe.Notify})
+	h.system.Spawn(spec).Wait(newRequest())
+	h.until(func() bool { return probe.Listening(spec.Address) })
+	spec = h.leave(spec)
+	speak()
+	h.until(func() bool {
+		text, _ := os.ReadFile(filepath.Join(h.dir, "keeper.log"))
+		return strings.Contains(string(text), "msg=ready")
+	})
+	g := h.wake(h.come(spec))
+	defer g.Release()
+	if g.Run() != 1 {
+		t.Errorf("it was started again as run %d", g.Run())
+	}
+}
+
+func TestExitBeforeTheServiceSaysThatItIsReady(t *testing.T) {
+	h := newHouse(t)
+	spec := h.spec(freeAddress(t), self("crash", "3")...)
+	spec.Check, spec.StartTimeout = probe.Check{Kind: probe.Notify}, time.Hour
+	refusal := h.ask(h.system.Spawn(spec))
+	if refusal == nil || refusal.Reason != StartFailed || !strings.Contains(refusal.Detail, "giving up") {
+		t.Errorf("answered %+v", refusal)
+	}
+}

@@ -115,6 +115,17 @@ func (s *System) Exited(e keeper.Exit) {
 	}
 }
 
+// Ready takes what a process says of itself, for the service it belongs to. It is
+// to be the keeper's OnReady.
+func (s *System) Ready(p keeper.Process) {
+	s.mu.Lock()
+	v := s.services[p.Service]
+	s.mu.Unlock()
+	if v != nil {
+		v.children.speaks(p)
+	}
+}
+
 // Ping returns when the supervisor of the actors has answered, or with the error of ctx.
 func (s *System) Ping(ctx context.Context) error {
 	answered := make(chan struct{})

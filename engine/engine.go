@@ -156,7 +156,7 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 	}
 	// Exits that happened while no engine was there come in before the actors are.
 	woken := make(chan struct{})
-	if err := e.openKeeper(func(exit keeper.Exit) { <-woken; e.system.Exited(exit) }); err != nil {
+	if err := e.openKeeper(woken); err != nil {
 		return err
 	}
 	var err error
@@ -200,13 +200,16 @@ func (e *Engine) intend(ctx context.Context, r actors.Record) error {
 	return e.memory.intend(ctx, e.byName[r.Service], r)
 }
 
-func (e *Engine) openKeeper(onExit func(keeper.Exit)) error {
+// openKeeper finds or starts the keeper. What it tells of processes is taken once the actors are woken.
+func (e *Engine) openKeeper(woken <-chan struct{}) error {
 	executable, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("cannot find the program's own file to start the keeper: %w", err)
 	}
 	e.keeper, err = keeper.Open(keeper.Options{Dir: e.cfg.StateDir, Executable: []string{executable, "keeper"},
-		OnExit: onExit, Log: e.log})
+		OnExit:  func(exit keeper.Exit) { <-woken; e.system.Exited(exit) },
+		OnReady: func(p keeper.Process) { <-woken; e.system.Ready(p) },
+		Log:     e.log})
 	return err
 }
 

@@ -233,6 +233,8 @@ func (s *service) check() probe.Check {
 		c.Kind, c.Port, c.Password = probe.Redis, h.Port, h.Password
 	case "log":
 		c.Kind, c.Pattern = probe.Log, regexp.MustCompile(h.Pattern) // the config was checked
+	case "notify":
+		c.Kind = probe.Notify
 	case "command":
 		c.Kind = probe.Command
 	case "none":

@@ -60,6 +60,9 @@ func (s *server) adopt(list []Process) {
 			s.watchSizes()
 		}
 		if s.knows(p) {
+			if k := s.kept[p.identity()]; k != nil {
+				k.Ready = k.Ready || p.Ready
+			}
 			continue
 		}
 		if p.Role == RoleService {

@@ -31,7 +31,10 @@ type Options struct {
 	// instantly ended process has returned. The exits of a time without an
 	// engine are delivered after Open.
 	OnExit func(Exit)
-	Log    *slog.Logger
+	// OnReady is called, in the same way, for each process that has said that it
+	// is ready (see Command.Notify); to a later engine it is told again.
+	OnReady func(Process)
+	Log     *slog.Logger
 }
 
 // Client is an engine's hold on the keeper of one state directory. If the
@@ -125,6 +128,10 @@ func (c *Client) Launch(cmd Command) (Process, error) {
 		if missing := cmd.asked(); missing != "" && to.version < accountProtocol {
 			return Process{}, fmt.Errorf("cannot run %s: the keeper (pid %d) is of an older version, which has no %s; stop all services with `dynapm down` and start the engine again",
 				cmd.Service, to.pid, missing)
+		}
+		if cmd.Notify && to.version < notifyProtocol {
+			return Process{}, fmt.Errorf("cannot run %s: the keeper (pid %d) is of an older version, which does not hear services say that they are ready; stop all services with `dynapm down` and start the engine again",
+				cmd.Service, to.pid)
 		}
 		l.Repeat = repetition(asked, to, cmd.Role)
 		answer, err := to.ask(ctx, frame{Do: doLaunch, Launch: l})

@@ -20,11 +20,13 @@ func (c *Client) numbersOf(instance string) *numbers {
 	return c.numbers
 }
 
-// delivery is an exit on its way to OnExit.
+// delivery is an exit on its way to OnExit, or ready, if that is not nil, on its
+// way to OnReady.
 type delivery struct {
 	numbers *numbers
 	seq     uint64
 	exit    Exit
+	ready   *Process
 }
 
 // deliveries is the queue between the connection, which must not wait, and
@@ -66,6 +68,22 @@ func (c *Client) remember(list ...Process) {
 	}
 }
 
+// noteReady queues the news that p is ready, unless it is known.
+func (c *Client) noteReady(p Process) {
+	c.mu.Lock()
+	known, there := c.kept[p.identity()]
+	if !there {
+		known = p
+	}
+	told := there && known.Ready
+	known.Ready = true
+	c.kept[p.identity()] = known
+	c.mu.Unlock()
+	if !told {
+		c.exits.put(delivery{ready: &p})
+	}
+}
+
 // noteEnd queues an exit, unless it is one the keeper only repeats because it
 // has not yet seen the acknowledgement.
 func (c *Client) noteEnd(n *numbers, seq uint64, exit Exit) {
@@ -81,7 +99,7 @@ func (c *Client) noteEnd(n *numbers, seq uint64, exit Exit) {
 	}
 }
 
-// deliver calls OnExit, in order, until the client is closed. An exit is
+// deliver calls OnExit and OnReady, in order, until the client is closed. An exit is
 // acknowledged afterwards: should this process die in between, the next engine
 // gets it.
 func (c *Client) deliver() {
@@ -94,6 +112,12 @@ func (c *Client) deliver() {
 		for _, one := range c.exits.take() {
 			if c.isClosed() {
 				return
+			}
+			if one.ready != nil {
+				if c.options.OnReady != nil {
+					c.options.OnReady(*one.ready)
+				}
+				continue
 			}
 			if c.options.OnExit != nil {
 				c.options.OnExit(one.exit)

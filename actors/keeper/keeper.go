@@ -17,6 +17,7 @@
 //	rotate.go  its output, kept within bounds while it writes
 //	reaper.go  the one place that waits for children
 //	sweep.go   signals, and the end of what a service leaves behind
+//	notify.go  what services say of themselves
 //	family.go  which processes belong to a service, told by proc.go and marks.go
 //	adopt.go   the services of a keeper that was killed
 //
@@ -76,6 +77,9 @@ type Command struct {
 	Umask *int
 	// Limits are of RoleService alone.
 	Limits Limits
+	// Notify gives a RoleService a NOTIFY_SOCKET on which it says that it is
+	// ready (sd_notify(3)).
+	Notify bool
 }
 
 // Process is a process in the keeper's care: the leader of a session and a
@@ -97,6 +101,8 @@ type Process struct {
 	// Output is the file that it writes to, if that is bounded by Logs.
 	Output string `json:"output,omitempty"`
 	Logs   Logs   `json:"logs,omitzero"`
+	// Ready: it said so on its NOTIFY_SOCKET.
+	Ready bool `json:"ready,omitempty"`
 }
 
 // Exit is the end of a process. Of Code and Signal one counts: Signal is zero

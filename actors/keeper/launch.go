@@ -28,6 +28,12 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		return
 	}
 	defer p.close()
+	if l.Notify {
+		if err := s.letSpeak(p); err != nil {
+			e.send(reply(id, fmt.Errorf("cannot run %s: %w", l.Service, err)))
+			return
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.mayLaunch(l); err != nil {

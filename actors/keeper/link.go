@@ -41,6 +41,11 @@ func (c *Client) newLink(w wire, pid, version int, greeting frame) *link {
 		waiting: make(map[uint64]chan frame),
 		done:    make(chan struct{}),
 	}
+	for _, p := range l.running {
+		if p.Ready {
+			c.noteReady(p)
+		}
+	}
 	c.remember(l.running...)
 	return l
 }
@@ -59,6 +64,10 @@ func (c *Client) receive(l *link) {
 		case doEnded:
 			if f.Exit != nil {
 				c.noteEnd(l.numbers, f.Seq, *f.Exit)
+			}
+		case doReady:
+			if f.Process != nil {
+				c.noteReady(*f.Process)
 			}
 		case doReply:
 			if f.Process != nil && f.Exit == nil {

@@ -105,6 +105,11 @@ func run(path string, log *slog.Logger, ready func() error) error {
 	if err := s.adoptMarked(); err != nil {
 		return err
 	}
+	if err := s.listenNotify(); err != nil {
+		log.Error("services that are to say that they are ready cannot be started", "cause", err)
+	} else {
+		defer s.notify.Close()
+	}
 	go s.accept(listener)
 	if err := ready(); err != nil {
 		// Nobody waits for it any longer. An engine may come yet; else the

@@ -60,6 +60,15 @@ func service(mode string, args []string) int {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("up")
 		pause()
+	case "notify":
+		notifies(args[0], args[1])
+		pause()
+	case "notifychild":
+		cmd := &os.ProcAttr{Files: []*os.File{nil, os.Stdout, os.Stderr}, Sys: &syscall.SysProcAttr{Setsid: true}}
+		if _, err := os.StartProcess(executable, self("notify", args...), cmd); err != nil {
+			panic(err)
+		}
+		pause()
 	case "output":
 		n, _ := strconv.Atoi(args[0])
 		os.Stdout.Write(bytes.Repeat([]byte("0123456789abcdef"), n/16))

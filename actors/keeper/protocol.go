@@ -19,11 +19,15 @@ import (
 // repeated on the next connection until it is acknowledged.
 const (
 	oldestProtocol = 1
-	newestProtocol = 2
+	newestProtocol = 3
 
 	// accountProtocol is the first in which a launch can name an account, a umask
 	// and limits. Asked by an older one, a keeper would run it as itself.
 	accountProtocol = 2
+
+	// notifyProtocol is the first in which a launch can ask for a socket on which
+	// the service says that it is ready. An older keeper would not know of it.
+	notifyProtocol = 3
 
 	// maxFrame bounds a frame. The kernel takes at most 6 MiB of arguments and
 	// environment (execve(2)), of which base64 makes 8.
@@ -41,6 +45,7 @@ const (
 	doAdopt    verb = "adopt"
 	doShutdown verb = "shutdown"
 	doEnded    verb = "ended" // notice, with Seq and Exit
+	doReady    verb = "ready" // notice, with Process; the list of all that are kept repeats it
 	doAck      verb = "ack"   // of all notices up to Seq; has no reply
 )
 
@@ -82,6 +87,7 @@ type launch struct {
 	Umask   *int     `json:"umask,omitempty"`
 	Limits  Limits   `json:"limits,omitzero"`
 	Logs    Logs     `json:"logs,omitzero"`
+	Notify  bool     `json:"notify,omitempty"`
 	// Token names this launch, so that it can be asked for again when the
 	// connection broke before the reply.
 	Token string `json:"token"`
@@ -101,7 +107,7 @@ func (c Command) wire() *launch {
 	return &launch{
 		Service: c.Service, Run: c.Run, Role: c.Role,
 		Argv: toBytes(c.Argv), Env: toBytes(c.Env),
-		Dir: []byte(c.Dir), Output: []byte(c.Output), Rotate: c.Rotate,
+		Dir: []byte(c.Dir), Output: []byte(c.Output), Rotate: c.Rotate, Notify: c.Notify,
 		As: c.As, Umask: c.Umask, Limits: c.Limits, Logs: c.Logs,
 	}
 }
@@ -110,7 +116,7 @@ func (l *launch) command() Command {
 	return Command{
 		Service: l.Service, Run: l.Run, Role: l.Role,
 		Argv: toStrings(l.Argv), Env: toStrings(l.Env),
-		Dir: string(l.Dir), Output: string(l.Output), Rotate: l.Rotate,
+		Dir: string(l.Dir), Output: string(l.Output), Rotate: l.Rotate, Notify: l.Notify,
 		As: l.As, Umask: l.Umask, Limits: l.Limits, Logs: l.Logs,
 	}
 }

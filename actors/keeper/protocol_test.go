@@ -75,8 +75,8 @@ func TestVersions(t *testing.T) {
 	for hello, want := range map[string]string{
 		`{"oldest":1,"newest":1}`: "",
 		`{"oldest":1,"newest":9}`: "",
-		`{"oldest":3,"newest":9}`: "the other side speaks protocol 3 to 9 and this one 1 to 2",
-		`{"oldest":0,"newest":0}`: "the other side speaks protocol 0 to 0 and this one 1 to 2",
+		`{"oldest":4,"newest":9}`: "the other side speaks protocol 4 to 9 and this one 1 to 3",
+		`{"oldest":0,"newest":0}`: "the other side speaks protocol 0 to 0 and this one 1 to 3",
 	} {
 		conn, in := b.raw()
 		io.WriteString(conn, `{"do":"hello","hello":`+hello+"}\n")
@@ -102,7 +102,7 @@ func TestVersions(t *testing.T) {
 // An engine with a keeper that it cannot speak to is told what to do.
 func TestUnknownKeeper(t *testing.T) {
 	for answer, want := range map[string]string{
-		`{"do":"hello","hello":{"oldest":7,"newest":8,"instance":"x"}}`: "the other side speaks protocol 7 to 8 and this one 1 to 2; stop its services with the version that started them",
+		`{"do":"hello","hello":{"oldest":7,"newest":8,"instance":"x"}}`: "the other side speaks protocol 7 to 8 and this one 1 to 3; stop its services with the version that started them",
 		`{"do":"hello"}`: "it says no hello",
 		`SSH-2.0-x`:      "cannot understand the keeper",
 	} {

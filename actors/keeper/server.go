@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"sync"
@@ -32,6 +33,7 @@ type server struct {
 	log      *slog.Logger
 	groups   *cgroups
 	instance string
+	notify   *net.UnixConn // nil if it cannot be listened to
 	// children has a value when there may be one to wait for.
 	children chan struct{}
 	// left is closed when the keeper is to end.

@@ -25,6 +25,7 @@ const (
 	Redis   Kind = "redis"   // and answers PING
 	Command Kind = "command" // a command of the user's succeeds
 	Log     Kind = "log"     // its output has a line that matches
+	Notify  Kind = "notify"  // it says so itself (sd_notify(3))
 	None    Kind = "none"    // ready as soon as it is launched
 )
 
@@ -49,7 +50,7 @@ type Check struct {
 	Password  string         // that a Redis check sends before; "": none
 	Pattern   *regexp.Regexp // that a Log check looks for
 	Output    string         // the file it reads, from its beginning
-	// Said: what a Log check waits for is known to have been said, in a life of
+	// Said: what a Log or Notify check waits for is known to have been said, in a life of
 	// which the output may be gone.
 	Said    bool
 	Command string        // for messages; what runs it is given to Wait
@@ -89,8 +90,8 @@ type Result struct {
 }
 
 // Wait tries until the check passes or ctx ends. Each of addresses (see
-// Candidates) is tried each time. run runs a command check once, and is nil
-// for other kinds.
+// Candidates) is tried each time. run runs a command check once, or waits
+// for what a Notify check is about; it is nil for other kinds.
 func Wait(ctx context.Context, addresses []string, check Check, run func(context.Context) error) Result {
 	w := newWaiter(addresses, check, run)
 	defer w.close()
@@ -145,6 +146,8 @@ func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Du
 		return w.tryRedis, step
 	case Log:
 		return w.tryLog, step
+	case Notify:
+		return w.tryNotify, step
 	case Command:
 		return w.tryCommand, gentleStep
 	case None:
@@ -207,6 +210,16 @@ func (w *waiter) listens(address string) {
 	if w.result.Listening.IsZero() {
 		w.result.Listening = time.Now()
 	}
+}
+
+// tryNotify waits for the service to say that it is ready.
+func (w *waiter) tryNotify(ctx context.Context) error {
+	if !w.check.Said {
+		if err := w.run(ctx); err != nil {
+			return err
+		}
+	}
+	return w.said(ctx)
 }
 
 // tryCommand runs the command. Beside that it looks which address to use and

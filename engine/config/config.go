@@ -124,7 +124,7 @@ type Commands struct {
 
 // HealthCheck says when a started service is ready.
 type HealthCheck struct {
-	Type                 string      // "tcp", "http", "grpc", "redis", "log", "command" or "none"
+	Type                 string      // "tcp", "http", "grpc", "redis", "log", "notify", "command" or "none"
 	Port                 int         // of tcp, grpc and redis; 0: the port of Base
 	URL                  string      // of http; begins with "/" where the address is the service's own and not known here
 	Method               string      // of http

@@ -42,6 +42,9 @@ func (w *walk) health(d *draft) {
 			w.fault(d.checkAt[key], "%s is for type %s, and this check is of type %s", key, either(kinds), h.Type)
 		}
 	}
+	if h.Type == "notify" && d.Run == nil && d.given.has("commands") {
+		w.fault(d.checkAt["type"], "notify is for run: a process of our own, which is given NOTIFY_SOCKET")
+	}
 	if h.Type == "log" && !d.checkAt.has("pattern") {
 		w.fault(d.given["healthCheck"], "a check of type log needs pattern: what a line of the output matches once it is ready")
 	}

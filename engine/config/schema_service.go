@@ -137,8 +137,8 @@ var tlsKeys = []key[TLS]{
 }
 
 var healthKeys = []key[HealthCheck]{
-	{name: "type", dflt: "tcp", doc: "tcp, http, grpc, redis, log, command or none",
-		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "grpc", "redis", "log", "command", "none")},
+	{name: "type", dflt: "tcp", doc: "tcp, http, grpc, redis, log, notify, command or none",
+		read: oneOf(func(h *HealthCheck) *string { return &h.Type }, "tcp", "http", "grpc", "redis", "log", "notify", "command", "none")},
 	{name: "port", doc: "of tcp, grpc and redis: the port to connect to; without it, base's",
 		read: port(func(h *HealthCheck) *int { return &h.Port })},
 	{name: "url", dflt: "/", doc: "of http: what to ask for; a bare path is asked of the service",

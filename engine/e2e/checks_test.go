@@ -24,6 +24,16 @@ services:
     base: http://127.0.0.1:{{port "fields"}}
     healthCheck: {type: http, url: /_/health, headers: {Host: probe.example, Authorization: Bearer 123}}
     idleTimeout: 1m
+  said:
+    run: {{svc "said"}}
+    base: http://127.0.0.1:{{port "said"}}
+    healthCheck: {type: log, pattern: "^said speaks on stderr$"}
+    idleTimeout: 1m
+  notify:
+    run: {{svc "notify" "-notifies"}}
+    base: http://127.0.0.1:{{port "notify"}}
+    healthCheck: {type: notify}
+    idleTimeout: 1m
   other:
     # What is checked may be another port than the one that serves.
     run: {{svc "other"}}
@@ -54,6 +64,8 @@ func TestKindsOfHealthCheck(t *testing.T) {
 	}
 
 	e.ask("fields", "/")
+	e.ask("said", "/")
+	e.ask("notify", "/")
 
 	pending = e.later("GET", "other", "/", nil)
 	e.await("other", "listen", 1)
@@ -63,7 +75,7 @@ func TestKindsOfHealthCheck(t *testing.T) {
 	e.directly("aside")
 	e.seen(e.outcome(pending))
 
-	for service, kind := range map[string]string{"command": "command", "range": "http", "other": "tcp"} {
+	for service, kind := range map[string]string{"command": "command", "range": "http", "other": "tcp", "said": "log", "notify": "notify"} {
 		if got := e.inspect(service).HealthCheck.Type; got != kind {
 			t.Errorf("%s: the admin API says its check is %q; want %q", service, got, kind)
 		}

@@ -34,6 +34,7 @@ type service struct {
 	raw       bool   // answers with the head as it came
 	lifetime  int    // exits after so many requests
 	demands   string // the Host and Authorization without which a health check is answered 401
+	notifies  bool   // says that it is ready, when it listens (sd_notify(3))
 	sick      int    // answers the first so many health checks with 503
 	children  int    // forks so many, which never end by themselves
 	strays    int    // the same, each in a session of its own and deaf to SIGTERM
@@ -83,6 +84,7 @@ func serviceMain(args []string) int {
 	flags.BoolVar(&s.raw, "raw", false, "")
 	flags.IntVar(&s.lifetime, "lifetime", 0, "")
 	flags.StringVar(&s.demands, "demands", "", "")
+	flags.BoolVar(&s.notifies, "notifies", false, "")
 	flags.IntVar(&s.sick, "sick", 0, "")
 	flags.IntVar(&s.children, "children", 0, "")
 	flags.IntVar(&s.strays, "strays", 0, "")
@@ -120,6 +122,9 @@ func (s *service) run() int {
 	s.listener = listener
 	s.mu.Unlock()
 	s.record(event{What: "listen"})
+	if s.notifies {
+		s.notify()
+	}
 	s.unlock(s.opens)
 	for range s.shy {
 		if conn, err := listener.Accept(); err == nil {
@@ -154,6 +159,17 @@ func (s *service) address() (network, address string) {
 		return "tcp", s.listen
 	}
 	return "tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT"))
+}
+
+func (s *service) notify() {
+	conn, err := net.Dial("unixgram", os.Getenv("NOTIFY_SOCKET"))
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("READY=1")); err != nil {
+		panic(err)
+	}
 }
 
 func (s *service) die(status int) {
