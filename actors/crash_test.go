@@ -37,15 +37,16 @@ func (w *world) crash() {
 		}
 	}
 	w.last, w.older, w.resumed = *spec.Last, *spec.Last, *spec.Last
+	spec.Last.Memory.Down = false // it is not kept
 	w.machine = NewMachine(w.limits, spec.Last.Memory)
 	e := spec.leftover(w.now)
 	if w.trace != nil {
 		w.trace("%v the next engine: %+v, found %+v: %+v", w.now.Sub(w.start), *spec.Last, spec.Found, e)
 	}
 	if e != nil {
-		w.tell(e)
+		w.tell(e, Begun{w.now})
 	} else {
-		w.check()
+		w.tell(Begun{w.now})
 	}
 }
 

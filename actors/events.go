@@ -36,6 +36,8 @@ type (
 		Waiter Waiter
 		At     time.Time
 	}
+	// Begun: the machine knows what an earlier life has left, and goes on by itself.
+	Begun struct{ At time.Time }
 	// Adopt: there is, or may be, a run that an earlier life of ours began.
 	Adopt struct {
 		Run        Run
@@ -129,6 +131,7 @@ func (e Cancel) when() time.Time     { return e.At }
 func (e Start) when() time.Time      { return e.At }
 func (e Stop) when() time.Time       { return e.At }
 func (e Retire) when() time.Time     { return e.At }
+func (e Begun) when() time.Time      { return e.At }
 func (e Adopt) when() time.Time      { return e.At }
 func (e Recall) when() time.Time     { return e.At }
 func (e TimerFired) when() time.Time { return e.At }

@@ -34,7 +34,13 @@ func (m *Machine) failed(e Event) {
 		}
 	case Returned:
 		m.pid = 0
+	case Begun:
+		m.comeBack()
 	case TimerFired:
+		if m.run == 0 {
+			m.launch(whyAlways)
+			return
+		}
 		m.stop("stopping it again")
 	case Exited:
 		m.ended(e.Reason)
@@ -101,18 +107,25 @@ func backoff(n int) time.Duration {
 // stayDown answers a stop of what is not up. There is nothing to stop, but
 // there may be something to hold.
 func (m *Machine) stayDown(e Stop) {
-	if !e.Hold {
+	lain := m.layDown()
+	m.Down = true
+	switch {
+	case e.Hold:
+		m.Held = true
+		m.note("held down by order")
+	case lain:
+		m.note("not started again, by order")
+	default:
 		m.refuse(e.Waiter, Refusal{Reason: NotUp})
 		return
 	}
-	m.Held = true
-	m.note("held down by order")
 	m.grant(e.Waiter)
 }
 
 // retire ends the actor of a service of which nothing runs.
 func (m *Machine) retire(e Retire) {
 	m.Retiring = true
+	m.layDown()
 	m.grant(e.Waiter)
 	m.emit(End{})
 }
@@ -126,6 +139,7 @@ func (m *Machine) giveUpOnPanic(reason string) {
 	m.endStart(OutcomeFailed)
 	if m.run == 0 {
 		m.fail()
+		m.comeBack()
 		return
 	}
 	m.disconnect(true)

@@ -76,6 +76,9 @@ func (i *instance) begin() {
 		i.turn(Panicked{l.reason, now})
 	}
 	i.remind(now)
+	if i.spec.Always {
+		i.turn(Begun{now})
+	}
 }
 
 // takeUp is for the first instance.

@@ -9,6 +9,7 @@ type Limits struct {
 	DrainTimeout time.Duration // for the last requests, at a stop by order
 	StopTimeout  time.Duration // from Term to Kill
 	MaxPending   int           // requests that may wait at one time
+	Always       bool          // it is to be up although nobody asks; never idle
 }
 
 const (
@@ -39,6 +40,7 @@ type Memory struct {
 	LastSeq      Seq
 	Held         bool
 	Retiring     bool
+	Down         bool          // by order, until somebody wants it; not told to the next engine
 	Failures     int           // starts failed since a run was proven
 	RetryAt      time.Time     // end of the backoff
 	StartCount   int           // launches
@@ -107,6 +109,9 @@ type Machine struct {
 
 // NewMachine returns the machine of a service that is stopped as far as known.
 func NewMachine(limits Limits, memory Memory) *Machine {
+	if limits.Always {
+		limits.IdleTimeout = 0
+	}
 	return &Machine{limits: limits, Memory: memory}
 }
 

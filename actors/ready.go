@@ -41,6 +41,14 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 // armIdle sets the timer for when the service could first be idle.
 func (m *Machine) armIdle(lastUse time.Time) {
 	if m.limits.IdleTimeout > 0 {
@@ -75,7 +83,7 @@ func (m *Machine) ready(e Event) {
 		m.failure = e.Reason
 		m.stop(e.Reason)
 	case Exited:
-		if m.now.Sub(m.readySince) < settled {
+		if up := m.now.Sub(m.readySince); up < settled || m.limits.Always && up < proven {
 			m.failure = e.Reason
 		}
 		m.ended(e.Reason)

@@ -23,6 +23,7 @@ type Spec struct {
 	Umask *int            // nil: the keeper's own
 	Logs  keeper.Logs     // of all they print, but for checks
 
+	Always       bool          // it is to be up although nobody asks
 	IdleTimeout  time.Duration // 0: never
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
@@ -64,5 +65,6 @@ func (s *Spec) limits(maxPending int) Limits {
 		DrainTimeout: s.DrainTimeout,
 		StopTimeout:  s.StopTimeout,
 		MaxPending:   maxPending,
+		Always:       s.Always,
 	}
 }

@@ -25,6 +25,10 @@ func (m *Machine) stopped(e Event) {
 		m.adopt(e)
 	case Recall:
 		m.recall(e)
+	case Begun:
+		m.comeBack()
+	case TimerFired:
+		m.launch(whyAlways)
 	}
 }
 
@@ -34,7 +38,7 @@ func (m *Machine) launch(reason string) {
 	m.StartCount++
 	m.LastStart = StartClock{Accepted: m.now}
 	m.run, m.process, m.verifying, m.ordered = m.LastRun, launching, false, false
-	m.before = before{}
+	m.before, m.Down = before{}, false
 	m.become(StateStarting, reason)
 	m.emit(Launch{m.run})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))

@@ -111,6 +111,7 @@ func (m *Machine) ended(reason string) {
 		return
 	}
 	m.next("requests came meanwhile")
+	m.comeBack()
 }
 
 // account adds the time the run was ready once that is over, and forgets

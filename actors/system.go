@@ -2,7 +2,7 @@
 // service.
 //
 // The brain is the Machine (machine.go; what it does in each state is in
-// starting.go, ready.go, stopping.go and failing.go): a plain value that is told
+// starting.go, ready.go, stopping.go, failing.go and always.go): a plain value that is told
 // events and returns effects. testdata/transitions.txt is its specification. An
 // instance (instance.go, carryout.go) is the actor around it. A conduct
 // (managed.go, delegated.go) does the slow work of one run and reports facts.

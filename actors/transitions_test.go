@@ -78,6 +78,9 @@ func (p *play) adoptHalfStarted(ago time.Duration) {
 	p.Step(Adopt{Run: 7, LastUse: began, Reason: "it was starting when the engine ended", At: p.now})
 }
 
+// always makes it a service that is always to be up.
+func (p *play) always() *play { p.limits.Always, p.limits.IdleTimeout = true, 0; return p }
+
 // up leads a stopped or failed service to ready.
 func (p *play) up() { p.acquire("waiter"); p.launched(); p.passed() }
 
@@ -156,6 +159,22 @@ var conditions = []struct {
 		p.after(10 * time.Second).fired()
 		p.after(killGrace).fired()
 	}},
+	{"stopped, always to be up", func(p *play) { p.always() }},
+	{"stopped after it has exited, always to be up", func(p *play) { p.always().up(); p.after(time.Hour).exited() }},
+	{"starting, always to be up", func(p *play) { p.always().acquire("waiter"); p.launched() }},
+	{"ready for ten seconds, always to be up", func(p *play) { p.always().up(); p.after(10 * time.Second) }},
+	{"ready for an hour, always to be up", func(p *play) { p.always().up(); p.after(time.Hour) }},
+	{"stopping by order, always to be up", func(p *play) { p.always().up(); p.stop(false); p.drained() }},
+	{"stopping after a start timeout, always to be up", func(p *play) {
+		p.always().acquire("waiter")
+		p.launched()
+		p.after(30 * time.Second).probeFailed()
+	}},
+	{"failed twice, in backoff, always to be up", func(p *play) { p.always().failStart(); p.fired(); p.launched(); p.exited() }},
+	{"failed under an earlier engine, always to be up", func(p *play) {
+		p.always().Memory = Memory{LastRun: 6, Failures: 2, RetryAt: p.now.Add(700 * time.Millisecond)}
+		p.recalled()
+	}},
 	{"failed, its launch never came back", func(p *play) {
 		p.acquire("waiter")
 		p.stop(false)
@@ -181,6 +200,7 @@ var events = []struct {
 		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Ending: true, Reason: "its stop was not finished", At: p.now})
 	}},
 	{"Recall", (*play).recalled},
+	{"Begun", func(p *play) []Effect { return p.Step(Begun{p.now}) }},
 	{"Launched", (*play).launched},
 	{"Returned", (*play).returned},
 	{"ProbePassed", (*play).passed},

@@ -31,7 +31,7 @@ func (m *Machine) order(w Waiter) bool {
 		m.refuse(w, Refusal{Reason: Closing})
 		return false
 	}
-	m.Held, m.ordered = false, true
+	m.Held, m.Down, m.ordered = false, false, true
 	m.waiting = append(m.waiting, w)
 	return true
 }
@@ -42,7 +42,7 @@ func (m *Machine) join(e Event) {
 	switch e := e.(type) {
 	case Stop:
 		m.leaving = append(m.leaving, e.Waiter)
-		m.Held = m.Held || e.Hold
+		m.Held, m.Down = m.Held || e.Hold, true
 	case Retire:
 		m.leaving = append(m.leaving, e.Waiter)
 		m.Retiring = true

@@ -48,6 +48,8 @@ func walk(seed uint64, steps *int, trace func(string, ...any)) (err error) {
 		w.alive[7] = true
 		w.tell(Adopt{Run: 7, Pid: 107, Launched: w.now, At: w.now})
 		w.older = w.last
+	} else {
+		w.tell(Begun{w.now})
 	}
 	for range 100 {
 		w.somethingHappens()
@@ -172,7 +174,7 @@ func (w *world) restart() {
 			w.told = append(w.told, Stop{p, old.Held, w.now})
 		}
 	}
-	w.tell(Cancel{&person{}, w.now})
+	w.tell(Begun{w.now})
 }
 
 func (w *world) gateState(r Run) GateState {

@@ -90,7 +90,7 @@ func newWorld(seed uint64) *world {
 	w.now = w.start
 	w.limits = Limits{StartTimeout: w.upTo(20 * time.Second), DrainTimeout: w.upTo(5 * time.Second),
 		StopTimeout: w.upTo(5 * time.Second), MaxPending: 3}
-	if w.chance(80) {
+	if w.limits.Always = w.chance(20); !w.limits.Always && w.chance(80) {
 		w.limits.IdleTimeout = w.upTo(time.Minute)
 	}
 	w.machine = NewMachine(w.limits, Memory{})
@@ -130,8 +130,8 @@ func (w *world) next() bool {
 }
 
 // tell is a turn of the actor.
-func (w *world) tell(e Event) {
-	w.told = append(w.told, e)
+func (w *world) tell(events ...Event) {
+	w.told = append(w.told, events...)
 	for len(w.told) > 0 {
 		e := w.told[0]
 		w.told = w.told[1:]
@@ -194,6 +194,9 @@ func (w *world) assertQuiet(what string, r Run) {
 func (w *world) launch(r Run) {
 	if w.inFlight != 0 || len(w.alive) > 0 {
 		panic("launched beside another run")
+	}
+	if w.machine.Retiring || w.machine.Held {
+		panic("launched what is to be down")
 	}
 	w.inFlight = r
 	if w.daemon {
@@ -323,6 +326,9 @@ func (w *world) check() {
 	}
 	if len(m.waiting)+len(m.leaving) != len(w.unanswered) {
 		panic("a waiter was lost")
+	}
+	if m.run == 0 && m.keptUp() && m.timer == 0 {
+		panic(fmt.Sprintf("%v for ever, and it is always to be up", m.state))
 	}
 	needsTimer := m.run != 0 && (m.state != StateReady || m.limits.IdleTimeout > 0)
 	if needsTimer && m.timer == 0 {

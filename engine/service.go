@@ -170,6 +170,7 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		Name:         s.Name,
 		Address:      s.address,
 		Check:        s.check(),
+		Always:       s.Always,
 		IdleTimeout:  s.IdleTimeout,
 		StartTimeout: s.StartTimeout,
 		StopTimeout:  s.StopTimeout,

@@ -67,6 +67,7 @@ type Service struct {
 	Limits    Limits   // of a Run service alone
 	Logs      Logs
 
+	Always                                  bool          // up although nobody asks; then IdleTimeout is 0
 	IdleTimeout                             time.Duration // 0: never
 	StartTimeout, StopTimeout, DrainTimeout time.Duration
 	ResponseTimeout                         time.Duration

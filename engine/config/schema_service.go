@@ -14,6 +14,7 @@ type draft struct {
 	name       string
 	host, path string
 	port       int
+	restart    string
 	routes     []claim
 	commandsAt given // the keys within commands
 	commandCwd string
@@ -73,6 +74,8 @@ var serviceKeys = []key[draft]{
 		read: func(w *walk, d *draft, v value) { fill(w, v, logKeys, &d.Logs) }},
 	{name: "idleTimeout", dflt: "5m", doc: "stopped when unused for so long; never keeps it up",
 		read: durationOrNever(func(d *draft) *time.Duration { return &d.IdleTimeout })},
+	{name: "restart", dflt: "onRequest", doc: "always has it up from the start on, and again after an exit; it never sleeps",
+		read: oneOf(func(d *draft) *string { return &d.restart }, "onRequest", "always")},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
 		read: duration(func(d *draft) *time.Duration { return &d.StartTimeout })},
 	{name: "stopTimeout", dflt: "10s", doc: "from the stop signal to SIGKILL",

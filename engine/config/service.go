@@ -31,6 +31,7 @@ func (w *walk) service(e entry, path string) *draft {
 	if !d.given.has("logs") {
 		fill(w, value{&node{kind: mapping}, d.at.path}, logKeys, &d.Logs)
 	}
+	w.always(d)
 	return d
 }
 
@@ -68,6 +69,20 @@ func (w *walk) wayToRun(d *draft) {
 	} else if d.ProxyOnly {
 		w.fault(d.given["proxyOnly"], "a proxyOnly service needs base: where requests go")
 	}
+}
+
+// always settles restart. What is always up has no use for an idle time.
+func (w *walk) always(d *draft) {
+	if d.Always = d.restart == "always"; !d.Always {
+		return
+	}
+	if d.ProxyOnly {
+		w.fault(d.given["restart"], "a proxyOnly service is never started: remove restart or proxyOnly")
+	}
+	if d.given.has("idleTimeout") && d.IdleTimeout > 0 {
+		w.fault(d.given["idleTimeout"], "with restart: always (line %d) it never sleeps; keep one", d.given["restart"].line)
+	}
+	d.IdleTimeout = 0
 }
 
 // later is the one of two keys that stands further down.
