@@ -11,6 +11,8 @@ func (i *instance) carryOut(e Effect) {
 		i.legacy.conduct.launch(i.recorded)
 	case Verify:
 		i.legacy.conduct.verify(e.Until, e.Coming)
+	case Doubt:
+		i.legacy.conduct.doubt(e.Address, e.Until)
 	case Probe:
 		i.legacy.conduct.probe(e.Until)
 	case Term:

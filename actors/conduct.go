@@ -21,6 +21,7 @@ type conduct interface {
 	// process, if the keeper has it.
 	resume(found *keeper.Process, wasReady bool)
 	verify(until, coming time.Time) // see Verify
+	doubt(address string, until time.Time)
 	probe(until time.Time)
 	term()
 	kill()
@@ -89,11 +90,22 @@ func (c *common) begin(ch *child) {
 
 // probe waits for the service to pass its check.
 func (c *common) probe(until time.Time) {
-	c.watch(until, func(context.Context) bool { return true })
+	c.watch(until, func(context.Context) bool { return true }, c.whole)
+}
+
+// whole is the check of the service.
+func (c *common) whole(ctx context.Context) probe.Result { return c.check(ctx, c.v.spec.Check) }
+
+// listensAt is the check of a service that has passed its own, and then refused a
+// connection at the address that its requests go to.
+func (c *common) listensAt(address string) func(context.Context) probe.Result {
+	return func(ctx context.Context) probe.Result {
+		return probe.Wait(ctx, []string{address}, probe.Check{Kind: probe.TCP}, nil)
+	}
 }
 
 // watch is probe, once it is known that there is something to be checked.
-func (c *common) watch(until time.Time, present func(context.Context) bool) {
+func (c *common) watch(until time.Time, present func(context.Context) bool, check func(context.Context) probe.Result) {
 	c.endProbe()
 	c.toldEnd.Store(false)
 	ctx, cancel := context.WithDeadline(c.ctx, until)
@@ -104,7 +116,7 @@ func (c *common) watch(until time.Time, present func(context.Context) bool) {
 		if !present(ctx) {
 			return
 		}
-		result := c.check(ctx, c.v.spec.Check)
+		result := check(ctx)
 		switch {
 		case result.Err == nil:
 			c.wasReady.Store(true)

@@ -25,6 +25,13 @@ type (
 		Run   Run
 		Until time.Time
 	}
+	// Doubt looks whether anybody listens at the address of a ready run, as a
+	// request found nobody: ProbePassed, ProbeFailed or Exited follows.
+	Doubt struct {
+		Run     Run
+		Address string
+		Until   time.Time
+	}
 	// Term asks the run to end: Exited or StillUp follows, in its own time.
 	Term struct{ Run Run }
 	// Kill ends the run by force.
@@ -117,6 +124,7 @@ const (
 
 func (Launch) effect() {}
 func (Verify) effect() {}
+func (Doubt) effect()  {}
 func (Probe) effect()  {}
 func (Term) effect()   {}
 func (Kill) effect()   {}

@@ -109,6 +109,8 @@ type (
 	// Drained: the gate is shut and no lease holds the service up. It is the
 	// answer to both forms of Shut.
 	Drained struct{ Fact }
+	// Refused: a request could not be brought to the service, as nobody listened.
+	Refused struct{ Fact }
 	// InUse: the gate was not shut for idleness, because of a use at LastUse.
 	InUse struct {
 		Fact

@@ -92,6 +92,7 @@ type Machine struct {
 	gate       GateState
 	address    string
 	readySince time.Time
+	doubted    bool   // ready, and it is being looked at again
 	before     before // of its adoption
 	failure    string // why it is being stopped, if that is a failure
 

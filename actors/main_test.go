@@ -71,6 +71,14 @@ func beService(how string, args []string) int {
 			conn.Write([]byte("STATUS=all is well\nREADY=1"))
 		}()
 		return serve(args[0])
+	case "deaf": // ADDRESS FILE: serves until there is the file, and lives on
+		l, err := net.Listen("tcp", args[0])
+		if err != nil {
+			return 1
+		}
+		untilThere(args[1])
+		l.Close()
+		select {}
 	case "silent": // never listens
 		fmt.Println("thinking about it")
 		select {}

@@ -66,23 +66,27 @@ func (m *managed) resume(found *keeper.Process, wasReady bool) {
 }
 
 // verify makes sure that the process is there before it is checked.
-func (m *managed) verify(until, _ time.Time) {
-	m.watch(until, func(context.Context) bool {
-		<-m.begun
-		if m.missing {
-			m.over(m.endedAway())
-			return false
-		}
-		if m.child == nil || m.child.hasEnded() {
-			m.over("it is no longer running")
-			return false
-		}
-		if errors.Is(m.v.children.signal(m.child, 0), keeper.ErrEnded) {
-			m.v.children.lost(m.child)
-			return false
-		}
-		return true
-	})
+func (m *managed) verify(until, _ time.Time) { m.watch(until, m.isThere, m.whole) }
+
+func (m *managed) doubt(address string, until time.Time) {
+	m.watch(until, m.isThere, m.listensAt(address))
+}
+
+func (m *managed) isThere(context.Context) bool {
+	<-m.begun
+	if m.missing {
+		m.over(m.endedAway())
+		return false
+	}
+	if m.child == nil || m.child.hasEnded() {
+		m.over("it is no longer running")
+		return false
+	}
+	if errors.Is(m.v.children.signal(m.child, 0), keeper.ErrEnded) {
+		m.v.children.lost(m.child)
+		return false
+	}
+	return true
 }
 
 func (m *managed) term() {

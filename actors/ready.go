@@ -12,7 +12,7 @@ func (m *Machine) open(e ProbePassed) {
 		m.LastStart.Listening, m.LastStart.Ready = e.Listening, m.now
 	}
 	m.endStart(OutcomeReady)
-	m.address, m.gate = e.Address, GateOpen
+	m.address, m.gate, m.doubted = e.Address, GateOpen, false
 	m.readySince = or(m.before.readySince, m.now)
 	lastUse := m.before.lastUse
 	m.before = before{}
@@ -77,8 +77,16 @@ func (m *Machine) ready(e Event) {
 	case Returned:
 		// It took longer than the service took to be ready; or it was the
 		// service, and ended. Only the check can tell.
-		m.pid = 0
+		m.pid, m.doubted = 0, true
 		m.emit(Verify{Run: m.run, Until: m.now.Add(m.limits.StartTimeout)})
+	case Refused:
+		// One look at a time; what starts anew by itself has the time of a start.
+		if !m.doubted {
+			m.doubted = true
+			m.emit(Doubt{m.run, m.address, m.now.Add(m.limits.StartTimeout)})
+		}
+	case ProbePassed:
+		m.doubted = false
 	case ProbeFailed:
 		m.failure = e.Reason
 		m.stop(e.Reason)

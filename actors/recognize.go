@@ -29,7 +29,14 @@ func (d *delegated) verify(until, coming time.Time) {
 	d.watch(until, func(ctx context.Context) bool {
 		<-d.begun
 		return d.inForeground() || d.isThere(ctx, coming)
-	})
+	}, d.whole)
+}
+
+func (d *delegated) doubt(address string, until time.Time) {
+	d.watch(until, func(ctx context.Context) bool {
+		<-d.begun
+		return d.inForeground() || d.isThere(ctx, time.Time{})
+	}, d.listensAt(address))
 }
 
 // inForeground tells whether the start command is still there.

@@ -73,6 +73,10 @@ func (v *Service) Served(run Run, accepted, connected, firstByte time.Time) {
 	v.tell(Served{Fact{run, time.Now()}, accepted, connected, firstByte})
 }
 
+// Refused tells that nobody listened where a request was to go, under a lease of
+// g. Who is ready is looked at again.
+func (v *Service) Refused(g *Gate) { v.tell(Refused{Fact{g.Run(), time.Now()}}) }
+
 // Start makes the service be up, although it is held, and returns when it is
 // ready. The error is a *Refusal, such as ErrAlreadyUp, or that of ctx; the
 // start goes on if ctx ends.

@@ -55,6 +55,7 @@ func (p *play) exited() []Effect            { return p.Step(Exited{p.fact(), "ex
 func (p *play) served() []Effect            { return p.Step(Served{p.fact(), p.LastStart.Accepted, p.now, p.now}) }
 func (p *play) stillUp() []Effect           { return p.Step(StillUp{p.fact(), "stop command failed"}) }
 func (p *play) drained() []Effect           { return p.Step(Drained{p.fact()}) }
+func (p *play) refused() []Effect           { return p.Step(Refused{p.fact()}) }
 func (p *play) fired() []Effect             { return p.Step(TimerFired{p.timer, p.now}) }
 func (p *play) stop(hold bool) []Effect     { return p.Step(Stop{somebody("stopper"), hold, p.now}) }
 func (p *play) retired() []Effect           { return p.Step(Retire{somebody("retirer"), p.now}) }
@@ -113,6 +114,7 @@ var conditions = []struct {
 	}},
 	{"ready, just now", func(p *play) { p.up() }},
 	{"ready, for ten seconds", func(p *play) { p.up(); p.after(10 * time.Second) }},
+	{"ready, a request was refused", func(p *play) { p.up(); p.after(10 * time.Second).refused() }},
 	{"draining, a request waits for the next run", func(p *play) { p.up(); p.stop(false); p.acquire("waiter") }},
 	{"draining, to be held down", func(p *play) { p.up(); p.stop(true) }},
 	{"stopping, idle", func(p *play) { p.up(); p.after(5 * time.Minute); p.fired(); p.drained() }},
@@ -209,6 +211,7 @@ var events = []struct {
 	{"Served", (*play).served},
 	{"StillUp", (*play).stillUp},
 	{"Drained", (*play).drained},
+	{"Refused", (*play).refused},
 	{"InUse", func(p *play) []Effect { return p.Step(InUse{p.fact(), p.now.Add(-time.Minute)}) }},
 	{"TimerFired", (*play).fired},
 	{"Panicked", func(p *play) []Effect { return p.Step(Panicked{"panic: oops", p.now}) }},
@@ -303,6 +306,8 @@ func effectText(p *play, e Effect) string {
 			text += fmt.Sprintf(", may come for %v", e.Coming.Sub(p.now))
 		}
 		return text
+	case Doubt:
+		return fmt.Sprintf("Doubt run %d for %v", e.Run, e.Until.Sub(p.now))
 	case Probe:
 		return fmt.Sprintf("Probe run %d for %v", e.Run, e.Until.Sub(p.now))
 	case Term:

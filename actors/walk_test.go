@@ -107,6 +107,9 @@ func (w *world) request() {
 	r := w.gate.run
 	w.gate.holding++
 	w.inEngine(w.upTo(20*time.Second), func() {
+		if w.chance(5) {
+			w.tell(Refused{w.fact(r)})
+		}
 		if w.gate.run != r || w.gate.holding == 0 { // it was cut
 			return
 		}
@@ -131,7 +134,7 @@ func (w *world) stale() {
 	if w.machine.run == 0 {
 		older.Run = w.machine.LastRun
 	}
-	for _, e := range []Event{Launched{older, 1}, Exited{older, ""}, ProbePassed{older, "", w.now}, Drained{older}, StillUp{older, ""},
+	for _, e := range []Event{Launched{older, 1}, Exited{older, ""}, ProbePassed{older, "", w.now}, Drained{older}, Refused{older}, StillUp{older, ""},
 		Served{older, w.now, w.now, w.now}} {
 		if len(w.machine.Step(e)) > 0 {
 			panic(fmt.Sprintf("%#v of an earlier run had an effect", e))

@@ -155,6 +155,8 @@ func (w *world) carryOut(e Effect) {
 		w.probe(e.Run, e.Until)
 	case Verify:
 		w.verify(e.Run, e.Until)
+	case Doubt:
+		w.verify(e.Run, e.Until)
 	case Term:
 		w.assertQuiet("Term", e.Run)
 		w.term(e.Run)

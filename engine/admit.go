@@ -52,6 +52,14 @@ func (r *route) Cancel(w *netio.Waiter) {
 	}
 }
 
+// Unreachable has the actor look at a run that is ready and refuses connections. Of a target of its own a route says
+// nothing: that is not where the service is checked.
+func (r *route) Unreachable(b *netio.Backend) {
+	if bound := r.last.Load(); r.actor != nil && r.target == nil && bound != nil && bound.backend == b {
+		r.actor.Refused(bound.gate)
+	}
+}
+
 // Served tells a wake, once for each run: the first of those who waited has the first byte of its reply. All of them
 // get the field that says what they waited for, where that is wanted.
 func (r *route) Served(_ *netio.Waiter, t netio.Timing) string {

@@ -20,6 +20,8 @@ type Route interface {
 	Wait(w *Waiter)
 	// Cancel takes back a Wait: the client left, or the server closes. A Grant or Refuse that crosses it is harmless.
 	Cancel(w *Waiter)
+	// Unreachable reports that no connection to b can be made, as nobody listens there: a request is answered 502.
+	Unreachable(b *Backend)
 	// Served reports the first byte of the reply to a request that had waited. w is the one of its last Wait. What it
 	// returns is added to the head of the reply: field lines, each with its CRLF, or nothing.
 	Served(w *Waiter, t Timing) (fields string)

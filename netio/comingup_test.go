@@ -124,3 +124,30 @@ func freeAddress(t *testing.T) string {
 	t.Fatal("no port is free")
 	return ""
 }
+
+// What cannot be reached is told, once it has no more time to come up.
+func TestUnreachableIsTold(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for _, address := range []string{l.Addr().String(), "unix:" + t.TempDir() + "/none"} {
+		r := newRig(t, address)
+		p := r.dial()
+		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+		if resp, _ := p.reply("GET"); resp.StatusCode != 502 {
+			t.Errorf("%s: %d, want 502", address, resp.StatusCode)
+		}
+		if n := r.service().unreachable.Load(); n != 1 {
+			t.Errorf("%s: told %d times", address, n)
+		}
+	}
+	// One that answers badly is there.
+	r := newRig(t, shy(t, 1))
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if resp, _ := p.reply("GET"); resp.StatusCode != 502 || r.service().unreachable.Load() != 0 {
+		t.Errorf("%d, told %d times", resp.StatusCode, r.service().unreachable.Load())
+	}
+}

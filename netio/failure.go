@@ -11,6 +11,9 @@ import (
 func (c *client) sinkBroke() bool {
 	x := c.x
 	if !x.up.connected {
+		if !c.comingUp(true) {
+			x.route.Unreachable(x.backend)
+		}
 		return c.backendLost(&c.s.tally.connect)
 	}
 	x.deaf, x.expect = true, false
@@ -65,6 +68,9 @@ func (c *client) unreachable(errno syscall.Errno) {
 	case c.comingUp(true):
 		c.pause()
 	default:
+		if errno == unix.ECONNREFUSED || errno == unix.ENOENT { // else it is for a reason of ours
+			c.x.route.Unreachable(c.x.backend)
+		}
 		c.answer(brokenAnswer)
 	}
 }

@@ -137,13 +137,14 @@ func (g *gates) Route(listener int, host, path []byte) Route {
 
 // A gate is a Route, and the one Lease that it gives out again and again.
 type gate struct {
-	backend  atomic.Pointer[Backend]
-	open     atomic.Bool
-	out      atomic.Int64 // leases
-	acquired atomic.Int64
-	canceled atomic.Int64
-	served   atomic.Pointer[Timing]
-	added    string // to the replies of those who have waited
+	backend     atomic.Pointer[Backend]
+	open        atomic.Bool
+	out         atomic.Int64 // leases
+	acquired    atomic.Int64
+	canceled    atomic.Int64
+	unreachable atomic.Int64
+	served      atomic.Pointer[Timing]
+	added       string // to the replies of those who have waited
 
 	mu      sync.Mutex
 	waiters []*Waiter
@@ -196,6 +197,8 @@ func (g *gate) Cancel(w *Waiter) {
 	g.mu.Unlock()
 	g.signal()
 }
+
+func (g *gate) Unreachable(*Backend) { g.unreachable.Add(1) }
 
 func (g *gate) Served(_ *Waiter, t Timing) string {
 	g.served.Store(&t)

@@ -1,0 +1,49 @@
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestAReadyServiceThatRefusesIsStartedAgain: nobody tells the engine that a service of something else has ended, but
+// the first request that is refused.
+func TestAReadyServiceThatRefusesIsStartedAgain(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(`
+services:
+  daemon:
+    base: http://127.0.0.1:{{port "daemon"}}
+    commands:
+      start: '{{sh "daemon"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
+      stop: kill $(cat daemon.pid)
+    startTimeout: 5s
+    idleTimeout: 1m
+`)
+	e.ask("daemon", "/")
+	text, err := os.ReadFile(filepath.Join(e.dir, "daemon.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if r := e.get("daemon", "/"); r.status != http.StatusBadGateway {
+		t.Errorf("got %v; want 502", r)
+	}
+	if i := e.reach("daemon", "stopped"); !strings.Contains(i.Reason, "nothing listens") {
+		t.Errorf("it is stopped, since %q", i.Reason)
+	}
+	e.ask("daemon", "/")
+	if n := e.starts("daemon"); n != 2 {
+		t.Errorf("%d starts", n)
+	}
+}
