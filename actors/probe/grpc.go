@@ -115,5 +115,5 @@ func grpcStatus(frame []byte) (status uint64, ok bool) {
 		return 0, true
 	}
 	status, n := binary.Uvarint(message[1:])
-	return status, message[0] == 1<<3|0 && n > 0 && n == len(message)-1
+	return status, message[0] == 1<<3 && n > 0 && n == len(message)-1
 }
