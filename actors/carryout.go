@@ -122,6 +122,9 @@ func (i *instance) grant(w Waiter) {
 
 func (i *instance) refuse(w Waiter, r Refusal) {
 	if i.legacy.waiters.settle(w) {
+		if r.Reason == Overloaded {
+			i.legacy.overloaded++
+		}
 		w.Refuse(r)
 	}
 }

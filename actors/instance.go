@@ -65,7 +65,7 @@ func (i *instance) Receive(c actor.Context) {
 // earlier engine has left, or what an instance that panicked has left.
 func (i *instance) begin() {
 	l := &i.legacy
-	i.machine = NewMachine(i.spec.limits(i.system.options.MaxPending), l.last.Memory)
+	i.machine = NewMachine(i.spec.limits(), l.last.Memory)
 	now := time.Now()
 	if len(l.panics) == 0 {
 		i.takeUp(now)
@@ -177,7 +177,7 @@ func (i *instance) enter(e Event) {
 func (i *instance) inspect() Status {
 	s := i.machine.status(time.Now())
 	s.Name = i.Name()
-	s.LastUse = i.lastUse()
+	s.LastUse, s.Overloaded = i.lastUse(), i.legacy.overloaded
 	if c := i.legacy.conduct; c != nil {
 		s.Process = c.process()
 	}

@@ -218,7 +218,7 @@ func (h *house) spec(address string, argv ...string) Spec {
 	return Spec{
 		Name: "blog", Managed: &Managed{Argv: argv, Dir: h.dir, Env: os.Environ()}, Address: address,
 		Check: probe.Check{Kind: probe.TCP}, StartTimeout: 15 * time.Second, StopTimeout: 15 * time.Second,
-		DrainTimeout: 10 * time.Second,
+		DrainTimeout: 10 * time.Second, MaxPending: 1024,
 	}
 }
 

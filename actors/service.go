@@ -35,6 +35,8 @@ type legacy struct {
 	shared  shared
 	panics  []time.Time
 	reason  string // of the last panic
+
+	overloaded int // requests refused because too many waited
 }
 
 // Name is the name of the service.

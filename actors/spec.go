@@ -28,6 +28,7 @@ type Spec struct {
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
 	DrainTimeout time.Duration
+	MaxPending   int // requests that may wait for it at one time
 
 	// Found is the process of this service that the keeper listed, left by an
 	// earlier engine. It is verified in place of a launch.
@@ -58,13 +59,14 @@ type Delegated struct {
 	Env   []string // complete, K=V
 }
 
-func (s *Spec) limits(maxPending int) Limits {
+func (s *Spec) limits() Limits {
 	return Limits{
 		IdleTimeout:  s.IdleTimeout,
 		StartTimeout: s.StartTimeout,
 		DrainTimeout: s.DrainTimeout,
 		StopTimeout:  s.StopTimeout,
-		MaxPending:   maxPending,
+		MaxPending:   s.MaxPending,
 		Always:       s.Always,
+
 	}
 }

@@ -24,6 +24,7 @@ type Status struct {
 	Holding    int       // leases that hold it up
 	Passive    int       // leases that do not
 	Waiting    int       // requests and orders that wait for it to be up
+	Overloaded int       // requests refused because too many waited, since the engine began
 
 	StartCount  int           // launches
 	TotalUptime time.Duration // ready, with the present run

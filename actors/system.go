@@ -52,8 +52,6 @@ type Options struct {
 	// it is called on a goroutine of the run. An error is logged and the start goes
 	// on, since what is kept is only a hint.
 	Intent func(context.Context, Record) error
-	// MaxPending bounds the requests that wait for one service; 0: 1024.
-	MaxPending int
 }
 
 // System holds the actors of all services.
@@ -70,9 +68,6 @@ type System struct {
 
 // NewSystem makes a system without services. It is given up by Close.
 func NewSystem(o Options) *System {
-	if o.MaxPending == 0 {
-		o.MaxPending = 1024
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -143,6 +143,7 @@ func (c control) detail(ctx context.Context, s *service) (admin.Detail, actors.S
 	if !st.ReadySince.IsZero() {
 		d.TotalUptime -= time.Since(st.ReadySince).Milliseconds()
 	}
+	d.Overloaded = st.Overloaded
 	d.LastStart = start(st.LastStart)
 	if trouble := s.trouble(); trouble != "" && st.State == actors.StateReady {
 		d.Reason = trouble

@@ -175,6 +175,7 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		StartTimeout: s.StartTimeout,
 		StopTimeout:  s.StopTimeout,
 		DrainTimeout: s.DrainTimeout,
+		MaxPending:   s.MaxPending,
 		Found:        found,
 		Last:         last,
 		Umask:        s.Umask,

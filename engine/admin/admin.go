@@ -84,6 +84,7 @@ type Detail struct {
 	HealthCheck  HealthCheck `json:"healthCheck"`
 	StartCount   int         `json:"startCount"`
 	TotalUptime  int64       `json:"totalUptime"` // ms in runs that have ended
+	Overloaded   int         `json:"overloaded"`  // requests refused as too many waited, since the engine began
 	LastStart    *Start      `json:"lastStart,omitempty"`
 	Ownership    *Ownership  `json:"ownership,omitempty"` // of a managed service that has a process
 }

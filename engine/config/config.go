@@ -72,6 +72,7 @@ type Service struct {
 	StartTimeout, StopTimeout, DrainTimeout time.Duration
 	ResponseTimeout                         time.Duration
 	StopSignal                              syscall.Signal
+	MaxPending                              int // requests that may wait for it at one time
 	HealthCheck                             HealthCheck
 	HostHeader                              string // "client", "target", or the literal host to send
 	TLS                                     TLS    // of https

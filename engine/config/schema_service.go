@@ -86,6 +86,8 @@ var serviceKeys = []key[draft]{
 		read: duration(func(d *draft) *time.Duration { return &d.DrainTimeout })},
 	{name: "responseTimeout", dflt: "30s", doc: "for the head of its answer, once it has the request",
 		read: duration(func(d *draft) *time.Duration { return &d.ResponseTimeout })},
+	{name: "maxPending", dflt: "1024", doc: "requests that may wait for it at one time; further ones get 503",
+		read: numberBetween(1, 1_000_000, "how many requests may wait", func(d *draft) *int { return &d.MaxPending })},
 	{name: "hostHeader", dflt: "client", doc: "the Host it sees: client, target, or one written here",
 		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
 	{name: "healthCheck", doc: "when it is ready",

@@ -37,6 +37,7 @@ services:
     stopSignal: USR1
     drainTimeout: 3m
     responseTimeout: 4m
+    maxPending: 7
     hostHeader: app.internal:81
     default: true
     env: {B: 2, A: x=y, A_: ""}
@@ -71,7 +72,7 @@ services:
 			Env:         []string{"A=x=y", "A_=", "B=2"},
 			Logs:        Logs{3 << 20, 4},
 			IdleTimeout: 0, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
-			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, HostHeader: "app.internal:81",
+			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, MaxPending: 7, HostHeader: "app.internal:81",
 			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
 				Timeout: 100 * time.Millisecond},
 		}, {
@@ -88,7 +89,7 @@ services:
 			Env:         []string{"X=y"},
 			Logs:        Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
-			DrainTimeout: 1500 * time.Millisecond, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, HostHeader: "client",
+			DrainTimeout: 1500 * time.Millisecond, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, MaxPending: 1024, HostHeader: "client",
 			HealthCheck: HealthCheck{Type: "command", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Command: "true",
 				Timeout: 5 * time.Second},
 		}},
@@ -113,7 +114,7 @@ func TestDefaults(t *testing.T) {
 			Routes: []Route{{Kind: HostRoute, Host: "blog"}, {Kind: HostRoute, Host: "blog.localhost"}},
 			Run:    &Run{[]string{"node", "server.js"}}, Cwd: dir, Logs: Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
-			DrainTimeout: 5 * time.Second, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, HostHeader: "client",
+			DrainTimeout: 5 * time.Second, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, MaxPending: 1024, HostHeader: "client",
 			HealthCheck: HealthCheck{Type: "tcp", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Timeout: 5 * time.Second},
 		}},
 	}

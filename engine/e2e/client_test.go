@@ -159,6 +159,7 @@ type info struct {
 	LastAccessTime    *int64 `json:"lastAccessTime"`
 	ActiveConnections *int   `json:"activeConnections"`
 	Waiting           int    `json:"waiting"`
+	Overloaded        int    `json:"overloaded"`
 	IdleTimeout       *int64 `json:"idleTimeout"`
 	ProxyOnly         *bool  `json:"proxyOnly"`
 	Pid               int    `json:"pid"`

@@ -39,17 +39,23 @@ services:
 	}
 }
 
-// TestMoreThanCanBeHeld: the requests that wait for one service are bounded; who comes above is told to come again.
+// TestMoreThanCanBeHeld: the requests that wait for one service are bounded; who comes above is told to come again, and
+// another service does not feel it.
 func TestMoreThanCanBeHeld(t *testing.T) {
 	t.Parallel()
-	const held = 1024
+	const held = 20
 	w := newWorld(t)
-	w.gate("listens")
+	w.gate("listens", "other")
 	e := w.start(`
 services:
   blog:
     run: {{svc "blog" "-start-gate=listens"}}
     base: http://127.0.0.1:{{port "blog"}}
+    idleTimeout: 1m
+    maxPending: 20
+  other:
+    run: {{svc "other" "-start-gate=other"}}
+    base: http://127.0.0.1:{{port "other"}}
     idleTimeout: 1m
 `)
 	var pending []<-chan result
@@ -57,10 +63,20 @@ services:
 		pending = append(pending, e.later("GET", "blog.localhost", "/", nil))
 	}
 	e.parked("blog", held)
-	if r := e.get("blog.localhost", "/"); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
-		t.Errorf("the one above got %v; want 503 with Retry-After", r)
+	for range 3 {
+		if r := e.get("blog.localhost", "/"); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+			t.Errorf("the one above got %v; want 503 with Retry-After", r)
+		}
 	}
+	if n := e.inspect("blog").Overloaded; n != 3 {
+		t.Errorf("%d are counted as refused; want 3", n)
+	}
+	for range held + 1 { // the other has the default
+		pending = append(pending, e.later("GET", "other.localhost", "/", nil))
+	}
+	e.parked("other", held+1)
 	e.open("listens")
+	e.open("other")
 	for _, p := range pending {
 		e.seen(e.outcome(p))
 	}
