@@ -52,6 +52,16 @@ func (v *Service) Acquire() *Gate {
 	return nil
 }
 
+// AcquirePassive takes a lease that does not hold the service up, to be given
+// back by ReleasePassive of the gate it returns. It is nil if the service is not
+// ready.
+func (v *Service) AcquirePassive() *Gate {
+	if g := v.gate.Load(); g != nil && g.AcquirePassive() {
+		return g
+	}
+	return nil
+}
+
 // InUse tells whether a lease that holds the service up is out.
 func (v *Service) InUse() bool {
 	g := v.gate.Load()

@@ -138,7 +138,10 @@ func (j *journal) requestLog(on bool) func(*netio.Entry) {
 		entry := *e
 		j.enqueue(func() {
 			service := ""
-			if r, ok := entry.Route.(*route); ok {
+			switch r := entry.Route.(type) {
+			case *route:
+				service = r.Name
+			case *unheard:
 				service = r.Name
 			}
 			j.log.Info("request", "service", service, "client", entry.Client, "method", entry.Method, "host", entry.Host, "target", entry.Target,

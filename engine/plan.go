@@ -80,6 +80,9 @@ func (p *planner) join(s *service, base *config.Base) *route {
 		r.target = p.targets[key]
 	}
 	s.ways = append(s.ways, r)
+	if i := &s.Ignore; len(i.UserAgents)+len(i.Paths) > 0 {
+		r.unheard = newUnheards(r, i)
+	}
 	return r
 }
 

@@ -31,11 +31,17 @@ type prefixed struct {
 }
 
 // Route is allocation free: string(host) as a map key makes no copy.
-func (t *table) Route(listener int, host, path []byte) netio.Route {
-	if r := t.find(listener, host, path); r != nil {
-		return r
+func (t *table) Route(listener int, host, path []byte, fields netio.Fields) netio.Route {
+	r := t.find(listener, host, path)
+	if r == nil {
+		return nil
 	}
-	return nil
+	if r.unheard != nil {
+		if u := r.unheard.find(path, fields); u != nil {
+			return u
+		}
+	}
+	return r
 }
 
 func (t *table) find(listener int, host, path []byte) *route {
@@ -66,13 +72,17 @@ func (t *table) find(listener int, host, path []byte) *route {
 // match takes whole segments: /v1 leads /v1 and /v1/users, not /v10.
 func (p paths) match(path []byte) *route {
 	for _, r := range p {
-		n := len(r.prefix)
-		if n == 0 || len(path) >= n && string(path[:n]) == r.prefix &&
-			(len(path) == n || path[n] == '/' || r.prefix[n-1] == '/') {
+		if under(path, r.prefix) {
 			return r.route
 		}
 	}
 	return nil
+}
+
+// under tells whether a path is the prefix, or goes on behind it with a segment.
+func under(path []byte, prefix string) bool {
+	n := len(prefix)
+	return n == 0 || len(path) >= n && string(path[:n]) == prefix && (len(path) == n || path[n] == '/' || prefix[n-1] == '/')
 }
 
 // add puts a route into the table; host "" stands for any.

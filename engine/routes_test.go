@@ -62,7 +62,7 @@ func TestRoutes(t *testing.T) {
 	}
 	table.other = nil
 	// A nil *route in a netio.Route would not be nil: the splicer would take it for a service.
-	if got := table.Route(0, []byte("unknown.test"), []byte("/")); got != nil {
+	if got := table.Route(0, []byte("unknown.test"), []byte("/"), agent("")); got != nil {
 		t.Errorf("an unknown host leads to %v, want nil", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestRoutes(t *testing.T) {
 func TestRouteDoesNotAllocate(t *testing.T) {
 	table := newTable([3]string{"*.example.com", "", "wild"}, [3]string{"a.example.com", "/v1", "v1"})
 	host, path := []byte("a.b.c.example.com"), []byte("/v1/x")
-	if n := testing.AllocsPerRun(100, func() { table.Route(0, host, path) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { table.Route(0, host, path, agent("")) }); n != 0 {
 		t.Errorf("finding a route allocates %v times, want 0", n)
 	}
 }
@@ -80,6 +80,6 @@ func BenchmarkRoute(b *testing.B) {
 	host, path := []byte("a.example.com"), []byte("/v1/x")
 	b.ReportAllocs()
 	for b.Loop() {
-		table.Route(0, host, path)
+		table.Route(0, host, path, agent(""))
 	}
 }

@@ -39,6 +39,8 @@ type route struct {
 	engine *Engine
 	target *target // nil: where the service listens
 	last   atomic.Pointer[bound]
+
+	unheard *unheards // nil: every request wakes the service
 }
 
 // bound is the backend of one run as one route sees it.
@@ -50,11 +52,9 @@ type bound struct {
 
 // Acquire takes a lease on the present run and finds its backend.
 func (r *route) Acquire() (netio.Lease, *netio.Backend) {
-	var at *string
-	if r.target != nil {
-		if at = r.target.at.Load(); at == nil {
-			return nil, nil
-		}
+	at, known := r.reached()
+	if !known {
+		return nil, nil
 	}
 	gate := r.gate
 	if r.actor != nil {
@@ -65,11 +65,25 @@ func (r *route) Acquire() (netio.Lease, *netio.Backend) {
 	if gate == nil {
 		return nil, nil
 	}
+	return gate, r.backendOf(gate, at)
+}
+
+// reached is where the route's target is now, nil without one. It is false while nobody knows.
+func (r *route) reached() (at *string, known bool) {
+	if r.target == nil {
+		return nil, true
+	}
+	at = r.target.at.Load()
+	return at, at != nil
+}
+
+// backendOf finds the backend of a run on which a lease is out.
+func (r *route) backendOf(gate *actors.Gate, at *string) *netio.Backend {
 	b := r.last.Load()
 	if b == nil || b.gate != gate || b.at != at {
 		b = r.bind(gate, at)
 	}
-	return gate, b.backend
+	return b.backend
 }
 
 // bind makes the backend of a run that this route meets for the first time, or of a target that has moved.
@@ -80,7 +94,6 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 	}
 	backend, err := netio.NewBackend(address, r.hostFor(), r.ResponseTimeout)
 	if err != nil {
-		gate.Release()
 		panic(err) // the config was checked, and names were resolved: whoever comes here has broken that
 	}
 	if r.actor != nil {

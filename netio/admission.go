@@ -6,8 +6,16 @@ import "time"
 // the Lease it hands out, are called on a splicer's loop: they must not block, and they must not keep the byte slices.
 type Admission interface {
 	// Route finds the service of a request. listener is the index in Options.Listeners. host is lower case and has no
-	// port; an IPv6 literal has no brackets. path is the raw path without the query. nil is answered 404.
-	Route(listener int, host, path []byte) Route
+	// port; an IPv6 literal has no brackets. path is the raw path without the query. fields has the rest of the head.
+	// nil is answered 404.
+	Route(listener int, host, path []byte, fields Fields) Route
+}
+
+// Fields are those of a request's head, for the length of a call.
+type Fields interface {
+	// Value is that of the first field with the name, which is in lower case; nil if there is none. It allocates
+	// nothing, and goes over the whole head: ask only where the answer counts.
+	Value(name string) []byte
 }
 
 // Route is where a request goes. One value may serve any number of requests at once.
@@ -27,7 +35,7 @@ type Route interface {
 	Served(w *Waiter, t Timing) (fields string)
 }
 
-// Lease holds a service up. netio calls Release exactly once.
+// Lease is what a request has of a service from Acquire on. netio calls Release exactly once.
 type Lease interface{ Release() }
 
 // Timing is the clock of a request that had to wait for its service.
@@ -40,7 +48,7 @@ type Timing struct {
 
 // Answer is a reply of our own, sent as text/plain.
 type Answer struct {
-	Status     int           // 4xx or 5xx
+	Status     int           // one whose reply has a body
 	RetryAfter time.Duration // rounded up to seconds; 0: no Retry-After field
 	Body       string        // "" stands for the status and its name
 }

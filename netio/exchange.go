@@ -67,7 +67,7 @@ func (c *client) begin(n int) {
 		c.answer(overloadedAnswer)
 		return
 	}
-	c.x.route = s.server.options.Admission.Route(c.listener, r.host, r.path)
+	c.x.route = s.server.options.Admission.Route(c.listener, r.host, r.path, r)
 	if c.x.route == nil {
 		s.tally.noRoute.Add(1)
 		c.answer(noRouteAnswer)

@@ -65,6 +65,16 @@ func (h *head) first(k fieldKind) *field {
 	return nil
 }
 
+// Value returns the value of the first field with the name, which is lower case. It makes a head Fields.
+func (h *head) Value(name string) []byte {
+	for i := range h.fields[:h.count] {
+		if f := &h.fields[i]; foldsTo(h.name(f), name) {
+			return h.value(f)
+		}
+	}
+	return nil
+}
+
 // scan reads field lines (RFC 9112 section 5) from b[i:] up to and with the empty line, and returns where that ends;
 // 0 and no error ask for more bytes. It goes strictly from left to right and judges each byte by those before it, so
 // what it finds cannot depend on how the bytes arrived.

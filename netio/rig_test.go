@@ -95,6 +95,7 @@ type gates struct {
 	mu       sync.Mutex
 	services map[string]*gate
 	routed   func(listener int, host, path string)
+	looked   func(Fields)
 }
 
 func (g *gates) add(t *testing.T, host, address string) *gate {
@@ -120,7 +121,10 @@ func (g *gates) each(f func(*gate)) {
 	}
 }
 
-func (g *gates) Route(listener int, host, path []byte) Route {
+func (g *gates) Route(listener int, host, path []byte, fields Fields) Route {
+	if g.looked != nil {
+		g.looked(fields)
+	}
 	if g.routed != nil {
 		g.routed(listener, string(host), string(path))
 	}

@@ -74,6 +74,7 @@ type Service struct {
 	StopSignal                              syscall.Signal
 	MaxPending                              int // requests that may wait for it at one time
 	HealthCheck                             HealthCheck
+	Ignore                                  Ignore
 	HostHeader                              string // "client", "target", or the literal host to send
 	TLS                                     TLS    // of https
 }
@@ -122,6 +123,14 @@ type Run struct {
 type Commands struct {
 	Start, Stop string
 	Check       string // exit status 0: it runs; "" if there is none
+}
+
+// Ignore says which requests neither wake the service nor extend its time. Empty lists: all do.
+type Ignore struct {
+	UserAgents []string // parts of the User-Agent, in lower case
+	Paths      []string // as Route.Path, but never "/"
+	Status     int      // of our answer while the service is not up; 0: 200 for Paths, 503 for UserAgents
+	Body       string   // of that answer
 }
 
 // HealthCheck says when a started service is ready.

@@ -76,6 +76,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, commandKeys)
 	shown(t, text, tlsKeys)
 	shown(t, text, healthKeys)
+	shown(t, text, ignoreKeys)
 }
 
 func shown[T any](t *testing.T, text string, table []key[T]) {

@@ -88,6 +88,8 @@ var serviceKeys = []key[draft]{
 		read: duration(func(d *draft) *time.Duration { return &d.ResponseTimeout })},
 	{name: "maxPending", dflt: "1024", doc: "requests that may wait for it at one time; further ones get 503",
 		read: numberBetween(1, 1_000_000, "how many requests may wait", func(d *draft) *int { return &d.MaxPending })},
+	{name: "ignore", doc: "requests that neither wake it nor extend its time, and what they get while it is not up",
+		read: func(w *walk, d *draft, v value) { w.ignore(d, v) }},
 	{name: "hostHeader", dflt: "client", doc: "the Host it sees: client, target, or one written here",
 		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
 	{name: "healthCheck", doc: "when it is ready",
@@ -139,6 +141,17 @@ var tlsKeys = []key[TLS]{
 		read: serverName(func(t *TLS) *string { return &t.ServerName })},
 	{name: "insecureSkipVerify", dflt: "false", doc: "believe anybody who answers there",
 		read: trueOrFalse(func(t *TLS) *bool { return &t.InsecureSkipVerify })},
+}
+
+var ignoreKeys = []key[Ignore]{
+	{name: "userAgents", doc: "parts of the User-Agent of monitors and bots, in any case",
+		read: eachOf("a list of parts of a User-Agent", agentPart(func(s *string) *string { return s }), func(i *Ignore) *[]string { return &i.UserAgents })},
+	{name: "paths", doc: "these paths and what is below them",
+		read: eachOf("a list of paths", pathBelowRoot, func(i *Ignore) *[]string { return &i.Paths })},
+	{name: "status", doc: "of the answer; without it, 200 for the paths and 503 for the others",
+		read: statusWithBody(func(i *Ignore) *int { return &i.Status })},
+	{name: "body", dflt: "dormant", doc: "of the answer, one line",
+		read: answerLine(func(i *Ignore) *string { return &i.Body })},
 }
 
 var healthKeys = []key[HealthCheck]{

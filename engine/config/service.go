@@ -61,6 +61,9 @@ func (w *walk) wayToRun(d *draft) {
 	case !run && !commands && (!d.given.has("proxyOnly") || d.given["proxyOnly"].text == "false"):
 		w.fault(d.keyAt, "nothing says how it runs: give run, or commands with start and stop, or proxyOnly: true")
 	}
+	if d.ProxyOnly && d.given.has("ignore") {
+		w.fault(d.later("ignore", "proxyOnly"), "a proxyOnly service is never woken: remove ignore or proxyOnly")
+	}
 	if d.given.has("base") || run {
 		return
 	}
