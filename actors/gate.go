@@ -83,13 +83,24 @@ func (g *Gate) enter(lease uint64) bool {
 // subtracted, so that whoever sees the count at zero sees the last use too.
 func (g *Gate) Release() {
 	g.lastUse.Store(nanos(time.Now()))
-	w := g.word.Add(^uint64(oneHolding - 1))
+	g.left(g.word.Add(^uint64(oneHolding - 1)))
+}
+
+// left is called with the word that a holding lease has left behind.
+func (g *Gate) left(w uint64) {
 	if holding(w) == countMask {
 		panic("actors: a lease was released twice")
 	}
 	if w&openBit == 0 && holding(w) == 0 && g.drained != nil {
 		g.drained()
 	}
+}
+
+// Relax exchanges what Acquire took for what AcquirePassive takes. The service was
+// used until now.
+func (g *Gate) Relax() {
+	g.lastUse.Store(nanos(time.Now()))
+	g.left(g.word.Add(^uint64(oneHolding - onePassive - 1)))
 }
 
 // ReleasePassive gives back what AcquirePassive took. It is no use of the

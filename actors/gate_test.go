@@ -74,6 +74,35 @@ func TestGateShutIdle(t *testing.T) {
 	}
 }
 
+func TestGateRelax(t *testing.T) {
+	told := 0
+	g := NewGate(1, "")
+	g.drained = func() { told++ }
+	g.Open()
+	g.Acquire()
+	g.Acquire()
+	before := time.Now()
+	g.Relax()
+	if h, p := g.Counts(); h != 1 || p != 1 {
+		t.Fatalf("counts are %d, %d", h, p)
+	}
+	if g.LastUse().Before(before) {
+		t.Error("it was no use")
+	}
+	if g.Shut() || told != 0 {
+		t.Error("drained with a lease out")
+	}
+	g.Relax() // the last one that held it up
+	if told != 1 || !g.isDrained() {
+		t.Errorf("told %d times", told)
+	}
+	g.ReleasePassive()
+	g.ReleasePassive()
+	if h, p := g.Counts(); h != 0 || p != 0 || told != 1 {
+		t.Errorf("counts are %d, %d; told %d times", h, p, told)
+	}
+}
+
 func TestGateReopensIfUsedWhileItWasShutForIdleness(t *testing.T) {
 	g := NewGate(1, "")
 	g.Open()

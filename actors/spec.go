@@ -67,6 +67,5 @@ func (s *Spec) limits() Limits {
 		StopTimeout:  s.StopTimeout,
 		MaxPending:   s.MaxPending,
 		Always:       s.Always,
-
 	}
 }

@@ -65,7 +65,7 @@ func (r *route) Acquire() (netio.Lease, *netio.Backend) {
 	if gate == nil {
 		return nil, nil
 	}
-	return gate, r.backendOf(gate, at)
+	return holding{gate}, r.backendOf(gate, at)
 }
 
 // reached is where the route's target is now, nil without one. It is false while nobody knows.
@@ -96,6 +96,7 @@ func (r *route) bind(gate *actors.Gate, at *string) *bound {
 	if err != nil {
 		panic(err) // the config was checked, and names were resolved: whoever comes here has broken that
 	}
+	backend.RelaxTunnels, backend.RelaxEvents = !r.KeepAwake.WebSocket, !r.KeepAwake.SSE
 	if r.actor != nil {
 		backend.RetryUntil = gate.Since().Add(r.StartTimeout)
 	}

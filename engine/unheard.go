@@ -3,7 +3,6 @@ package engine
 import (
 	"cmp"
 
-	"dynapm/actors"
 	"dynapm/engine/config"
 	"dynapm/netio"
 )
@@ -69,11 +68,6 @@ func lowered(s []byte, part string) bool {
 	}
 	return true
 }
-
-// passive is a lease that does not hold the service up.
-type passive struct{ gate *actors.Gate }
-
-func (p passive) Release() { p.gate.ReleasePassive() }
 
 // Acquire takes a passive lease if the service is up.
 func (u *unheard) Acquire() (netio.Lease, *netio.Backend) {

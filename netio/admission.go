@@ -35,8 +35,12 @@ type Route interface {
 	Served(w *Waiter, t Timing) (fields string)
 }
 
-// Lease is what a request has of a service from Acquire on. netio calls Release exactly once.
-type Lease interface{ Release() }
+// Lease is what a request has of a service from Acquire on. netio calls Release or Relax exactly once.
+type Lease interface {
+	Release()
+	// Relax exchanges it for one that does not hold the service up (see Backend.RelaxTunnels).
+	Relax() Lease
+}
 
 // Timing is the clock of a request that had to wait for its service.
 type Timing struct {

@@ -23,6 +23,10 @@ type Backend struct {
 	RetryUntil      time.Time     // until then it may still be coming up, and refused requests are tried again; set before use
 	TLS             *tls.Config   // nil: it is spoken to in plain; else ServerName must be set, NextProtos is ours; set before use
 
+	// Whose leases are relaxed as soon as the reply shows what it is; set before use. They are cut when the run ends.
+	RelaxTunnels bool // upgraded connections
+	RelaxEvents  bool // replies of text/event-stream
+
 	family  int
 	sockLen uint32
 	sock    [112]byte // struct sockaddr_in, _in6 or _un, ready for connect(2)

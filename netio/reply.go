@@ -193,6 +193,9 @@ func (c *client) passHeads(b *buffer, out []byte) ([]byte, error) {
 func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
 	x, s, r := c.x, c.s, &c.s.response
 	x.headSent, x.status = true, r.status
+	if x.backend.relaxes(r) {
+		x.lease = x.lease.Relax()
+	}
 	x.expect = false
 	x.up.keep = r.keepAlive
 	x.reply.ended = x.reply.body.start(r.body)

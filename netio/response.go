@@ -84,6 +84,20 @@ func (r *response) parseReason(b []byte, i int) (int, error) {
 	return next, err
 }
 
+// relaxes tells whether a request that is answered so holds its service up no longer.
+func (b *Backend) relaxes(r *response) bool {
+	return b.RelaxTunnels && r.upgrade || b.RelaxEvents && !r.upgrade && isEventStream(r.Value("content-type"))
+}
+
+// isEventStream looks at a media type (RFC 9110 section 8.3.1).
+func isEventStream(contentType []byte) bool {
+	const stream = "text/event-stream"
+	if len(contentType) < len(stream) || !foldsTo(contentType[:len(stream)], stream) {
+		return false
+	}
+	return len(contentType) == len(stream) || contentType[len(stream)] == ';' || isBlank(contentType[len(stream)])
+}
+
 // conclude decides, with the whole head known, what the response means.
 func (r *response) conclude(headRequest bool) error {
 	body, err := responseFraming(&r.head, r.minor, r.status, headRequest)

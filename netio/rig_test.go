@@ -76,6 +76,9 @@ func (r *rig) end() {
 		if n := g.out.Load(); n != 0 {
 			r.Errorf("%d leases were not released", n)
 		}
+		if n := g.relaxed.Load(); n != 0 {
+			r.Errorf("%d relaxed leases were not released", n)
+		}
 	})
 }
 
@@ -145,6 +148,7 @@ type gate struct {
 	open        atomic.Bool
 	out         atomic.Int64 // leases
 	acquired    atomic.Int64
+	relaxed     atomic.Int64 // leases that do not hold it up
 	canceled    atomic.Int64
 	unreachable atomic.Int64
 	served      atomic.Pointer[Timing]
@@ -177,6 +181,22 @@ func (g *gate) Release() {
 		panic("a lease was released twice")
 	}
 }
+
+func (g *gate) Relax() Lease {
+	g.Release()
+	g.relaxed.Add(1)
+	return relaxed{g}
+}
+
+// relaxed is a lease that has been relaxed.
+type relaxed struct{ *gate }
+
+func (r relaxed) Release() {
+	if r.relaxed.Add(-1) < 0 {
+		panic("a relaxed lease was released twice")
+	}
+}
+func (r relaxed) Relax() Lease { panic("a lease was relaxed twice") }
 
 func (g *gate) Wait(w *Waiter) {
 	if g.onWait != nil {

@@ -75,6 +75,7 @@ type Service struct {
 	MaxPending                              int // requests that may wait for it at one time
 	HealthCheck                             HealthCheck
 	Ignore                                  Ignore
+	KeepAwake                               KeepAwake
 	HostHeader                              string // "client", "target", or the literal host to send
 	TLS                                     TLS    // of https
 }
@@ -124,6 +125,9 @@ type Commands struct {
 	Start, Stop string
 	Check       string // exit status 0: it runs; "" if there is none
 }
+
+// KeepAwake says which long replies hold the service up for as long as they last.
+type KeepAwake struct{ WebSocket, SSE bool }
 
 // Ignore says which requests neither wake the service nor extend its time. Empty lists: all do.
 type Ignore struct {

@@ -77,6 +77,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, tlsKeys)
 	shown(t, text, healthKeys)
 	shown(t, text, ignoreKeys)
+	shown(t, text, keepAwakeKeys)
 }
 
 func shown[T any](t *testing.T, text string, table []key[T]) {

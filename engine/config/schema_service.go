@@ -90,6 +90,8 @@ var serviceKeys = []key[draft]{
 		read: numberBetween(1, 1_000_000, "how many requests may wait", func(d *draft) *int { return &d.MaxPending })},
 	{name: "ignore", doc: "requests that neither wake it nor extend its time, and what they get while it is not up",
 		read: func(w *walk, d *draft, v value) { w.ignore(d, v) }},
+	{name: "keepAwake", doc: "whether what stays open holds it up; if not, it is cut when the service is stopped as unused",
+		read: func(w *walk, d *draft, v value) { fill(w, v, keepAwakeKeys, &d.KeepAwake) }},
 	{name: "hostHeader", dflt: "client", doc: "the Host it sees: client, target, or one written here",
 		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
 	{name: "healthCheck", doc: "when it is ready",
@@ -152,6 +154,13 @@ var ignoreKeys = []key[Ignore]{
 		read: statusWithBody(func(i *Ignore) *int { return &i.Status })},
 	{name: "body", dflt: "dormant", doc: "of the answer, one line",
 		read: answerLine(func(i *Ignore) *string { return &i.Body })},
+}
+
+var keepAwakeKeys = []key[KeepAwake]{
+	{name: "websocket", dflt: "true", doc: "WebSockets and other upgraded connections",
+		read: trueOrFalse(func(k *KeepAwake) *bool { return &k.WebSocket })},
+	{name: "sse", dflt: "true", doc: "streams of events, of type text/event-stream",
+		read: trueOrFalse(func(k *KeepAwake) *bool { return &k.SSE })},
 }
 
 var healthKeys = []key[HealthCheck]{

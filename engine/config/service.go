@@ -32,6 +32,7 @@ func (w *walk) service(e entry, path string) *draft {
 		fill(w, value{&node{kind: mapping}, d.at.path}, logKeys, &d.Logs)
 	}
 	w.always(d)
+	w.awake(d)
 	return d
 }
 
@@ -61,8 +62,10 @@ func (w *walk) wayToRun(d *draft) {
 	case !run && !commands && (!d.given.has("proxyOnly") || d.given["proxyOnly"].text == "false"):
 		w.fault(d.keyAt, "nothing says how it runs: give run, or commands with start and stop, or proxyOnly: true")
 	}
-	if d.ProxyOnly && d.given.has("ignore") {
-		w.fault(d.later("ignore", "proxyOnly"), "a proxyOnly service is never woken: remove ignore or proxyOnly")
+	for _, name := range []string{"ignore", "keepAwake"} {
+		if d.ProxyOnly && d.given.has(name) {
+			w.fault(d.later(name, "proxyOnly"), "a proxyOnly service is never woken or stopped: remove %s or proxyOnly", name)
+		}
 	}
 	if d.given.has("base") || run {
 		return
@@ -86,6 +89,13 @@ func (w *walk) always(d *draft) {
 		w.fault(d.given["idleTimeout"], "with restart: always (line %d) it never sleeps; keep one", d.given["restart"].line)
 	}
 	d.IdleTimeout = 0
+}
+
+// awake completes keepAwake where it is not given.
+func (w *walk) awake(d *draft) {
+	if !d.given.has("keepAwake") {
+		fill(w, value{&node{kind: mapping}, d.at.path}, keepAwakeKeys, &d.KeepAwake)
+	}
 }
 
 // later is the one of two keys that stands further down.

@@ -38,6 +38,7 @@ services:
     drainTimeout: 3m
     responseTimeout: 4m
     maxPending: 7
+    keepAwake: {websocket: false, sse: false}
     ignore: {userAgents: [UptimeRobot, bot/], paths: [/up, /robots.txt], status: 418, body: "fast asleep"}
     hostHeader: app.internal:81
     default: true
@@ -92,6 +93,7 @@ services:
 			Logs:        Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
 			DrainTimeout: 1500 * time.Millisecond, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, MaxPending: 1024, HostHeader: "client",
+			KeepAwake: KeepAwake{true, true},
 			HealthCheck: HealthCheck{Type: "command", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Command: "true",
 				Timeout: 5 * time.Second},
 		}},
@@ -117,6 +119,7 @@ func TestDefaults(t *testing.T) {
 			Run:    &Run{[]string{"node", "server.js"}}, Cwd: dir, Logs: Logs{10 << 20, 1},
 			IdleTimeout: 5 * time.Minute, StartTimeout: 30 * time.Second, StopTimeout: 10 * time.Second,
 			DrainTimeout: 5 * time.Second, ResponseTimeout: 30 * time.Second, StopSignal: syscall.SIGTERM, MaxPending: 1024, HostHeader: "client",
+			KeepAwake:   KeepAwake{true, true},
 			HealthCheck: HealthCheck{Type: "tcp", URL: "/", Method: "GET", StatusMin: 200, StatusMax: 200, Timeout: 5 * time.Second},
 		}},
 	}

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -102,6 +103,47 @@ func TestWebSocketClosedByTheService(t *testing.T) {
 	// An ordinary request is answered as such where an upgrade could have been.
 	if r := e.get("chat", atWS); r.status != http.StatusUpgradeRequired {
 		t.Errorf("without Upgrade the service's answer is %v; want its 426", r)
+	}
+}
+
+// TestLongConnectionNeedNotKeepTheServiceUp: a dashboard's open tab, where the config says so, is cut with the idle stop.
+func TestLongConnectionNeedNotKeepTheServiceUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("never")
+	e := w.start(`
+services:
+  chat:
+    run: {{svc "chat"}}
+    base: http://127.0.0.1:{{port "chat"}}
+    idleTimeout: 400ms
+    keepAwake: {websocket: false, sse: false}
+  slow:
+    run: {{svc "slow"}}
+    base: http://127.0.0.1:{{port "slow"}}
+    idleTimeout: 400ms
+    keepAwake: {websocket: false}
+`)
+	conn := e.socket("chat")
+	if _, _, err := conn.Read(t.Context()); err == nil {
+		t.Error("the WebSocket said something")
+	}
+	e.reach("chat", "stopped")
+	response, err := e.client.Get("http://chat" + atSSE + "?n=5&gate=never")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := io.ReadAll(response.Body); err == nil {
+		t.Errorf("the stream was not cut, but ended after %q", rest)
+	}
+	response.Body.Close()
+	e.reach("chat", "stopped")
+	if n := e.starts("chat"); n != 2 {
+		t.Errorf("%d starts; want 2", n)
+	}
+	// What was not named holds its service up.
+	if r := e.get("slow", atSSE+"?n=1&ms=1200"); !strings.Contains(r.body, "event 0") {
+		t.Errorf("the stream was %v", r)
 	}
 }
 
