@@ -83,7 +83,7 @@ func (w *world) open(e Open) {
 }
 
 // assertIdleClock holds that a service does not stay up longer than its idle
-// time after its last use.
+// time after its last use, once it was up for as long as it must be.
 func (w *world) assertIdleClock(armed time.Time) {
 	if w.machine.state != StateReady {
 		return
@@ -92,7 +92,7 @@ func (w *world) assertIdleClock(armed time.Time) {
 	if w.gate.holding > 0 {
 		used = w.now
 	}
-	if armed.After(used.Add(w.limits.IdleTimeout)) {
+	if armed.After(later(used.Add(w.limits.IdleTimeout), w.machine.readySince.Add(w.limits.MinUptime))) {
 		panic(fmt.Sprintf("last used at %v, and to sleep at %v", used.Sub(w.start), armed.Sub(w.start)))
 	}
 }

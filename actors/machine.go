@@ -5,6 +5,7 @@ import "time"
 // Limits is what a machine knows of the service's configuration.
 type Limits struct {
 	IdleTimeout  time.Duration // 0: never idle
+	MinUptime    time.Duration // ready for so long before it is stopped as idle
 	StartTimeout time.Duration // from the launch to the passed check
 	DrainTimeout time.Duration // for the last requests, at a stop by order
 	StopTimeout  time.Duration // from Term to Kill

@@ -49,10 +49,10 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// armIdle sets the timer for when the service could first be idle.
+// armIdle sets the timer for when the service could first be stopped as idle.
 func (m *Machine) armIdle(lastUse time.Time) {
 	if m.limits.IdleTimeout > 0 {
-		m.arm(lastUse.Add(m.limits.IdleTimeout))
+		m.arm(later(lastUse.Add(m.limits.IdleTimeout), m.readySince.Add(m.limits.MinUptime)))
 	}
 }
 

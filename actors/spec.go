@@ -25,6 +25,7 @@ type Spec struct {
 
 	Always       bool          // it is to be up although nobody asks
 	IdleTimeout  time.Duration // 0: never
+	MinUptime    time.Duration // not stopped as idle before it was ready for so long
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
 	DrainTimeout time.Duration
@@ -62,6 +63,7 @@ type Delegated struct {
 func (s *Spec) limits() Limits {
 	return Limits{
 		IdleTimeout:  s.IdleTimeout,
+		MinUptime:    s.MinUptime,
 		StartTimeout: s.StartTimeout,
 		DrainTimeout: s.DrainTimeout,
 		StopTimeout:  s.StopTimeout,

@@ -67,6 +67,33 @@ func TestIdleTimerArmedBeforeARequestThatFiresAfterIt(t *testing.T) {
 	p.expect(t, StateReady)
 }
 
+func TestMinUptimeHoldsOffTheIdleStopAlone(t *testing.T) {
+	p := newPlay()
+	p.limits.MinUptime = time.Hour
+	p.acquire("first")
+	p.launched()
+	armed, ok := find[Arm](p.passed())
+	if !ok || armed.At.Sub(p.now) != time.Hour {
+		t.Fatalf("the timer is set for %v", armed.At.Sub(p.now))
+	}
+	ready := p.now
+	p.after(time.Hour).fired()
+	lastUse := p.now.Add(-time.Minute)
+	if armed, ok := find[Arm](p.Step(InUse{p.fact(), lastUse})); !ok || !armed.At.Equal(lastUse.Add(5*time.Minute)) {
+		t.Error("after the hour the idle timeout is not what counts")
+	}
+	p.now = ready
+	p.stop(false)
+	p.expect(t, StateDraining)
+
+	p = newPlay()
+	p.limits.MinUptime = 3 * time.Hour
+	p.adopt(time.Hour) // ready for two hours
+	if armed, ok := find[Arm](p.passed()); !ok || armed.At.Sub(p.now) != time.Hour {
+		t.Error("the time under an earlier engine does not count")
+	}
+}
+
 func TestExitWhileDrainingIsNoFailure(t *testing.T) {
 	p := newPlay()
 	p.up()

@@ -93,6 +93,9 @@ func newWorld(seed uint64) *world {
 	if w.limits.Always = w.chance(20); !w.limits.Always && w.chance(80) {
 		w.limits.IdleTimeout = w.upTo(time.Minute)
 	}
+	if w.chance(30) {
+		w.limits.MinUptime = w.upTo(2 * time.Minute)
+	}
 	w.machine = NewMachine(w.limits, Memory{})
 	w.daemon = w.chance(50)
 	return w
@@ -298,6 +301,9 @@ func (w *world) shut(e Shut) []Event {
 		}
 		if w.gate.lastUse.After(e.UnusedSince) {
 			return []Event{InUse{w.fact(e.Run), w.gate.lastUse}}
+		}
+		if up := w.now.Sub(w.machine.readySince); up < w.limits.MinUptime {
+			panic(fmt.Sprintf("stopped as idle after %v, and %v is the least", up, w.limits.MinUptime))
 		}
 	}
 	w.gate.open = false

@@ -186,6 +186,7 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		Check:        s.check(),
 		Always:       s.Always,
 		IdleTimeout:  s.IdleTimeout,
+		MinUptime:    s.MinUptime,
 		StartTimeout: s.StartTimeout,
 		StopTimeout:  s.StopTimeout,
 		DrainTimeout: s.DrainTimeout,

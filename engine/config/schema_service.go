@@ -76,6 +76,8 @@ var serviceKeys = []key[draft]{
 		read: durationOrNever(func(d *draft) *time.Duration { return &d.IdleTimeout })},
 	{name: "restart", dflt: "onRequest", doc: "always has it up from the start on, and again after an exit; it never sleeps",
 		read: oneOf(func(d *draft) *string { return &d.restart }, "onRequest", "always")},
+	{name: "minUptime", doc: "not stopped as unused before it has been ready for so long",
+		read: duration(func(d *draft) *time.Duration { return &d.MinUptime })},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
 		read: duration(func(d *draft) *time.Duration { return &d.StartTimeout })},
 	{name: "stopTimeout", dflt: "10s", doc: "from the stop signal to SIGKILL",

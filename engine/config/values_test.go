@@ -38,6 +38,7 @@ services:
     drainTimeout: 3m
     responseTimeout: 4m
     maxPending: 7
+    minUptime: 6m
     keepAwake: {websocket: false, sse: false}
     ignore: {userAgents: [UptimeRobot, bot/], paths: [/up, /robots.txt], status: 418, body: "fast asleep"}
     hostHeader: app.internal:81
@@ -73,7 +74,7 @@ services:
 			Cwd:         dir,
 			Env:         []string{"A=x=y", "A_=", "B=2"},
 			Logs:        Logs{3 << 20, 4},
-			IdleTimeout: 0, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
+			IdleTimeout: 0, MinUptime: 6 * time.Minute, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
 			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, MaxPending: 7, HostHeader: "app.internal:81",
 			Ignore: Ignore{[]string{"uptimerobot", "bot/"}, []string{"/up", "/robots.txt"}, 418, "fast asleep"},
 			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,

@@ -29,6 +29,20 @@ services:
 	}
 }
 
+// TestMinUptime: a service is not stopped as unused before its time, but then is.
+func TestMinUptime(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(`
+services:
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 50ms, minUptime: 1500ms}
+`)
+	e.ask("blog", "/")
+	e.reach("blog", "stopped")
+	if up := time.Duration(*e.inspect("blog").Uptime) * time.Millisecond; up < 1500*time.Millisecond {
+		t.Errorf("it was up for %v; want 1.5s at least", up)
+	}
+}
+
 // TestIdleTimeoutNever: a service that is to stay, stays, while another with a short idle time comes and goes.
 func TestIdleTimeoutNever(t *testing.T) {
 	t.Parallel()
