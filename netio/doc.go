@@ -51,7 +51,8 @@
 //	                       free, and its pool's otherwise
 //	a bridge               itself while it is made, the client may only cancel it; then its upstream: what the loop closes
 //	                       ends it (upstream.close, bridge.end). It closes all its descriptors but the loop's
-//	lease                  the exchange, from acquire to endRequest (an answer of ours gives it back early)
+//	lease                  the exchange, from acquire to endRequest (an answer of ours gives it back early); passFinal may
+//	                       exchange it for one that does not hold the service up
 //	waiter                 Admission from Wait to Grant, Refuse or Cancel; the client compares, so a late one meets nobody
 //	buffers                a pool of the loop. client.in: bytes read and not used. flow.held: read and not yet taken by the
 //	                       other side. upstream.in: the beginning of a reply's head
