@@ -94,7 +94,7 @@ func (i *instance) shut(e Shut) {
 		}
 		return
 	}
-	if lastUse, shut := g.shutIdle(e.UnusedSince); shut {
+	if lastUse, shut := g.shutIdle(e.UnusedSince, e.Expected); shut {
 		i.told = append(i.told, Drained{fact})
 	} else {
 		i.told = append(i.told, InUse{fact, lastUse})

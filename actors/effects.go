@@ -42,7 +42,7 @@ type (
 		At  time.Time
 	}
 	// Open gives the run its gate and lets requests in. The idle clock goes on
-	// from LastUse; zero: from now.
+	// from LastUse.
 	Open struct {
 		Run     Run
 		Address string
@@ -50,10 +50,12 @@ type (
 	}
 	// Shut closes the gate: Drained follows when no lease is left. With
 	// UnusedSince it closes only if no lease holds the service up and the last
-	// use was not later than that; Drained or InUse follows at once.
+	// use was not later than that, but with Expected, was later than that; Drained
+	// or InUse follows at once.
 	Shut struct {
 		Run         Run
 		UnusedSince time.Time
+		Expected    time.Time // since then somebody is to come through the gate; zero: nobody is
 	}
 	// Close ends the pooled connections to the run; with Cut those in use too.
 	Close struct {

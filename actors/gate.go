@@ -158,16 +158,16 @@ func (g *Gate) isDrained() bool {
 }
 
 // shutIdle shuts the gate if no lease holds the service up and the last use was
-// not after unusedSince. Otherwise it returns the last use, which is now while a
-// lease is out.
-func (g *Gate) shutIdle(unusedSince time.Time) (lastUse time.Time, shut bool) {
+// not after unusedSince, but after expected if that is not zero. Otherwise it
+// returns the last use, which is now while a lease is out.
+func (g *Gate) shutIdle(unusedSince, expected time.Time) (lastUse time.Time, shut bool) {
 	last := g.lastUse.Load()
 	for {
 		w := g.word.Load()
 		if holding(w) > 0 {
 			return time.Now(), false
 		}
-		if last > nanos(unusedSince) {
+		if last > nanos(unusedSince) || !expected.IsZero() && last <= nanos(expected) {
 			return at(last), false
 		}
 		if g.word.CompareAndSwap(w, w&^openBit) { // passive leases may be out

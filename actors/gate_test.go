@@ -53,11 +53,11 @@ func TestGateShutIdle(t *testing.T) {
 	g := NewGate(1, "")
 	g.Open()
 	opened := g.LastUse()
-	if last, shut := g.shutIdle(opened.Add(-1)); shut || !last.Equal(opened) {
+	if last, shut := g.shutIdle(opened.Add(-1), time.Time{}); shut || !last.Equal(opened) {
 		t.Error("it was opened after unusedSince, and shut")
 	}
 	g.Acquire()
-	if last, shut := g.shutIdle(time.Now()); shut || last.Before(opened) {
+	if last, shut := g.shutIdle(time.Now(), time.Time{}); shut || last.Before(opened) {
 		t.Error("shut with a lease out")
 	}
 	g.Release()
@@ -65,12 +65,31 @@ func TestGateShutIdle(t *testing.T) {
 		t.Error("the release is no use")
 	}
 	g.AcquirePassive()
-	if _, shut := g.shutIdle(time.Now()); !shut {
+	if _, shut := g.shutIdle(time.Now(), time.Time{}); !shut {
 		t.Error("a passive lease held it up")
 	}
 	g.ReleasePassive()
 	if g.Acquire() {
 		t.Error("admitted after shut")
+	}
+}
+
+func TestGateIsNotIdleBeforeWhoIsExpectedHasCome(t *testing.T) {
+	g := NewGate(1, "")
+	g.Open()
+	let := g.LastUse()
+	if _, shut := g.shutIdle(time.Now(), let); shut {
+		t.Fatal("shut before anybody came through")
+	}
+	g.AcquirePassive()
+	g.ReleasePassive()
+	if _, shut := g.shutIdle(time.Now(), let); shut {
+		t.Fatal("shut, and only somebody came who was not waited for")
+	}
+	g.Acquire()
+	g.Release()
+	if _, shut := g.shutIdle(time.Now(), let); !shut {
+		t.Error("not shut after somebody came through")
 	}
 }
 
@@ -167,7 +186,7 @@ func TestGateUnderUse(t *testing.T) {
 	shuts, tries := 0, 0
 	for ; shuts < 200 && tries < 1_000_000; tries++ {
 		since := time.Now()
-		if _, shut := g.shutIdle(since); shut {
+		if _, shut := g.shutIdle(since, time.Time{}); shut {
 			shuts++
 			if g.LastUse().After(since) {
 				t.Error("shut for idleness although it was used meanwhile")

@@ -29,6 +29,10 @@ const (
 	// backoffStep and backoffLimit bound the time between tries.
 	backoffStep  = time.Second
 	backoffLimit = 30 * time.Second
+	// expectation is how long a run waits for the requests that it has let in before
+	// it can be idle: they may be slow to come on a busy machine, and would begin
+	// another start.
+	expectation = time.Second
 	// recentStarts bounds Memory.RecentStarts.
 	recentStarts = 10
 )
@@ -99,9 +103,11 @@ type Machine struct {
 
 	stopFailures int // of this run
 
-	waiting []Waiter // for the service to be up, in the order of arrival
-	ordered bool     // one of them is an operator, who need not wait for a backoff
-	leaving []Waiter // for it to be down
+	waiting []Waiter  // for the service to be up, in the order of arrival
+	asked   bool      // one of them is, or was, a request
+	ordered bool      // one of them is an operator, who need not wait for a backoff
+	leaving []Waiter  // for it to be down
+	let     time.Time // when requests were let in last, if none has come through yet; zero: nobody is expected
 
 	timer Seq // the one that is armed; 0: none
 

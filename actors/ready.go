@@ -14,15 +14,15 @@ func (m *Machine) open(e ProbePassed) {
 	m.endStart(OutcomeReady)
 	m.address, m.gate, m.doubted = e.Address, GateOpen, false
 	m.readySince = or(m.before.readySince, m.now)
-	lastUse := m.before.lastUse
-	m.before = before{}
+	lastUse := or(m.before.lastUse, m.now)
+	m.before, m.let = before{}, time.Time{}
 	if len(m.waiting) > 0 {
-		lastUse = time.Time{} // they use it now, but have yet to come through the gate
+		lastUse = m.now // they use it now, but have yet to come through the gate
 	}
 	m.emit(Open{m.run, e.Address, lastUse})
 	m.become(StateReady, "ready at "+e.Address) // told before anybody can be served
 	m.grantWaiting()
-	m.armIdle(earlier(or(lastUse, m.now), m.now))
+	m.armIdle(earlier(lastUse, m.now))
 }
 
 // or is the first of two times that is known.
@@ -56,21 +56,46 @@ func (m *Machine) armIdle(lastUse time.Time) {
 	}
 }
 
+// expected is since when a request is expected that was let in and has not come
+// through; zero: none is.
+func (m *Machine) expected() time.Time {
+	if m.now.Sub(m.let) >= expectation {
+		m.let = time.Time{}
+	}
+	return m.let
+}
+
+// inUse waits for the next time at which the service could be idle. While a
+// request is expected that is looked for again and again, since its coming tells
+// nobody.
+func (m *Machine) inUse(lastUse time.Time) {
+	switch let := m.expected(); {
+	case let.IsZero():
+		m.armIdle(lastUse)
+	case lastUse.After(let):
+		m.let = time.Time{}
+		m.armIdle(lastUse)
+	default:
+		m.armIdle(earlier(m.now, let.Add(expectation-m.limits.IdleTimeout)))
+	}
+}
+
 // ready: the gate is open. A request that found it shut came while it was
 // tried for idleness, and tries again.
 func (m *Machine) ready(e Event) {
 	switch e := e.(type) {
 	case Acquire:
 		m.grant(e.Waiter)
+		m.let = m.now
 	case Start:
 		m.refuse(e.Waiter, Refusal{Reason: AlreadyUp})
 	case Stop, Retire:
 		m.join(e)
 		m.drain()
 	case TimerFired:
-		m.emit(Shut{m.run, m.now.Add(-m.limits.IdleTimeout)})
+		m.emit(Shut{m.run, m.now.Add(-m.limits.IdleTimeout), m.expected()})
 	case InUse:
-		m.armIdle(e.LastUse)
+		m.inUse(e.LastUse)
 	case Drained:
 		m.gate = GateShut
 		m.stop(fmt.Sprintf("idle for %v", m.limits.IdleTimeout))

@@ -126,7 +126,7 @@ func TestIdleTimeThatRanOutAndARequestWaits(t *testing.T) {
 	p, _ = p.nextEngine(time.Hour, true)
 	p.acquire("request")
 	effects := p.passed()
-	if open, ok := find[Open](effects); !ok || !open.LastUse.IsZero() {
+	if open, ok := find[Open](effects); !ok || !open.LastUse.Equal(p.now) {
 		t.Errorf("the gate would shut before the request has come through it: %+v", open)
 	}
 	if armed, ok := find[Arm](effects); !ok || !armed.At.Equal(p.now.Add(5*time.Minute)) {

@@ -6,7 +6,6 @@
 // events and returns effects. testdata/transitions.txt is its specification. An
 // instance (instance.go, carryout.go) is the actor around it. A conduct
 // (managed.go, delegated.go) does the slow work of one run and reports facts.
-// Starts take turns (turns.go).
 // What an earlier engine left is taken up again (resume.go, recognize.go, shared.go).
 // Requests do not go through any of it: they meet the run at its Gate.
 package actors

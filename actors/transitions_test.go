@@ -317,7 +317,7 @@ func effectText(p *play, e Effect) string {
 	case Arm:
 		return fmt.Sprintf("Arm in %v", e.At.Sub(p.now))
 	case Open:
-		if !e.LastUse.IsZero() {
+		if e.LastUse.Before(p.now) {
 			return fmt.Sprintf("Open run %d, last used %v ago", e.Run, p.now.Sub(e.LastUse))
 		}
 		return fmt.Sprintf("Open run %d", e.Run)
@@ -325,7 +325,11 @@ func effectText(p *play, e Effect) string {
 		if e.UnusedSince.IsZero() {
 			return fmt.Sprintf("Shut run %d", e.Run)
 		}
-		return fmt.Sprintf("Shut run %d if unused for %v", e.Run, p.now.Sub(e.UnusedSince))
+		text := fmt.Sprintf("Shut run %d if unused for %v", e.Run, p.now.Sub(e.UnusedSince))
+		if !e.Expected.IsZero() {
+			text += " and used since the Grant"
+		}
+		return text
 	case Close:
 		if e.Cut {
 			return fmt.Sprintf("Close run %d and cut", e.Run)

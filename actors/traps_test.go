@@ -67,6 +67,53 @@ func TestIdleTimerArmedBeforeARequestThatFiresAfterIt(t *testing.T) {
 	p.expect(t, StateReady)
 }
 
+func TestARunIsNotIdleBeforeItsFirstRequestHasComeThrough(t *testing.T) {
+	const idle = 100 * time.Millisecond
+	p := newPlay()
+	p.limits.IdleTimeout = idle
+	p.up()
+	granted := p.now
+	shut, _ := find[Shut](p.after(idle).fired())
+	if !shut.Expected.Equal(granted) {
+		t.Fatal("the gate is tried although the request that was granted has not come through")
+	}
+	if armed, ok := find[Arm](p.Step(InUse{p.fact(), granted})); !ok || armed.At.Sub(p.now) != idle {
+		t.Error("it is not looked at again soon")
+	}
+	came := p.after(idle / 2).now
+	p.after(idle / 2).fired()
+	if armed, ok := find[Arm](p.Step(InUse{p.fact(), came})); !ok || !armed.At.Equal(came.Add(idle)) {
+		t.Error("once it has come through the idle clock does not run from its end")
+	}
+	if shut, ok := find[Shut](p.after(idle / 2).fired()); !ok || !shut.Expected.IsZero() {
+		t.Error("somebody is still expected")
+	}
+}
+
+func TestARunThatNobodyComesToIsIdleAfterASecond(t *testing.T) {
+	p := newPlay()
+	p.limits.IdleTimeout = 300 * time.Millisecond
+	p.up()
+	granted := p.now
+	for range 3 {
+		if shut, ok := find[Shut](p.after(300 * time.Millisecond).fired()); !ok || shut.Expected.IsZero() {
+			t.Fatal("nobody is expected any longer")
+		}
+		p.Step(InUse{p.fact(), granted})
+	}
+	if shut, ok := find[Shut](p.after(100 * time.Millisecond).fired()); !ok || !shut.Expected.IsZero() {
+		t.Error("a second later somebody is still expected")
+	}
+	p = newPlay()
+	p.limits.IdleTimeout = 300 * time.Millisecond
+	p.Step(Start{somebody("operator"), p.now})
+	p.launched()
+	p.passed()
+	if shut, ok := find[Shut](p.after(300 * time.Millisecond).fired()); !ok || !shut.Expected.IsZero() {
+		t.Error("an operator's start lets no request in, and one is expected")
+	}
+}
+
 func TestMinUptimeHoldsOffTheIdleStopAlone(t *testing.T) {
 	p := newPlay()
 	p.limits.MinUptime = time.Hour

@@ -18,7 +18,7 @@ func (m *Machine) park(w Waiter) bool {
 	case len(m.waiting) >= m.limits.MaxPending:
 		m.refuse(w, Refusal{Reason: Overloaded, RetryAfter: overloadedRetry})
 	default:
-		m.waiting = append(m.waiting, w)
+		m.waiting, m.asked = append(m.waiting, w), true
 		return true
 	}
 	return false
@@ -58,6 +58,7 @@ func (m *Machine) join(e Event) {
 func (m *Machine) cancel(w Waiter) {
 	is := func(other Waiter) bool { return other == w }
 	m.waiting = slices.DeleteFunc(m.waiting, is)
+	m.asked = m.asked && len(m.waiting) > 0
 	m.leaving = slices.DeleteFunc(m.leaving, is)
 }
 
@@ -68,14 +69,17 @@ func (m *Machine) grantWaiting() {
 	for _, w := range m.waiting {
 		m.grant(w)
 	}
-	m.waiting = empty(m.waiting)
+	if m.asked {
+		m.let = m.now
+	}
+	m.waiting, m.asked = empty(m.waiting), false
 }
 
 func (m *Machine) refuseWaiting(r Refusal) {
 	for _, w := range m.waiting {
 		m.refuse(w, r)
 	}
-	m.waiting = empty(m.waiting)
+	m.waiting, m.asked = empty(m.waiting), false
 }
 
 func (m *Machine) grantLeaving() {

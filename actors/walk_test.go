@@ -93,17 +93,36 @@ func (w *world) somethingHappens() {
 }
 
 func (w *world) newcomer(down bool) *person {
-	p := &person{w, down}
+	p := &person{w: w, down: down}
 	w.unanswered = append(w.unanswered, p)
 	return p
 }
 
 // request goes through the gate, or asks for it to be opened.
 func (w *world) request() {
-	if !w.gate.open {
-		w.tell(Acquire{w.newcomer(false), w.now})
+	if w.gate.open {
+		w.comeThrough()
 		return
 	}
+	p := w.newcomer(false)
+	p.request = true
+	w.tell(Acquire{p, w.now})
+}
+
+// letIn has a request that was granted come through, if the gate is still open
+// when it gets there.
+func (w *world) letIn() {
+	w.let = w.now
+	w.inEngine(w.upTo(1500*time.Millisecond), func() {
+		if w.gate.open || !w.calm {
+			w.request()
+		}
+	})
+}
+
+// comeThrough takes a lease for a while.
+func (w *world) comeThrough() {
+	w.let = time.Time{}
 	r := w.gate.run
 	w.gate.holding++
 	w.inEngine(w.upTo(20*time.Second), func() {
@@ -151,6 +170,7 @@ func (w *world) stale() {
 // old one, and is told the rest.
 func (w *world) restart() {
 	old := w.machine
+	w.let = time.Time{} // the next instance does not know of them
 	w.machine = NewMachine(w.limits, old.last().Memory)
 	waiters := append(append([]Waiter{}, old.leaving...), old.waiting...)
 	switch last := old.last(); {
@@ -170,6 +190,7 @@ func (w *world) restart() {
 	for _, waiter := range waiters {
 		switch p := waiter.(*person); {
 		case !p.down:
+			p.request = true // the next instance cannot tell
 			w.told = append(w.told, Acquire{p, w.now})
 		case old.Retiring:
 			w.told = append(w.told, Retire{p, w.now})

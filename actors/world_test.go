@@ -37,13 +37,15 @@ type world struct {
 		lastUse time.Time
 	}
 	unanswered []*person
-	told       []Event // what is to be told in this turn yet
+	let        time.Time // when somebody was let in last, if nobody has come through yet; zero: nobody is expected
+	told       []Event   // what is to be told in this turn yet
 }
 
 // person is a waiter of the walk.
 type person struct {
-	w    *world
-	down bool // wants it down
+	w       *world
+	down    bool // wants it down
+	request bool
 }
 
 func (p *person) Grant()         { p.answered() }
@@ -92,6 +94,9 @@ func newWorld(seed uint64) *world {
 		StopTimeout: w.upTo(5 * time.Second), MaxPending: 3}
 	if w.limits.Always = w.chance(20); !w.limits.Always && w.chance(80) {
 		w.limits.IdleTimeout = w.upTo(time.Minute)
+	}
+	if w.chance(20) {
+		w.limits.IdleTimeout = 20*time.Millisecond + w.upTo(80*time.Millisecond)
 	}
 	if w.chance(30) {
 		w.limits.MinUptime = w.upTo(2 * time.Minute)
@@ -181,6 +186,9 @@ func (w *world) carryOut(e Effect) {
 		}
 	case Grant:
 		e.Waiter.(*person).Grant()
+		if e.Waiter.(*person).request {
+			w.letIn()
+		}
 		if e.Waiter.(*person).down && len(w.alive) > 0 {
 			panic("somebody was told that it is down while a process lives")
 		}
@@ -299,8 +307,11 @@ func (w *world) shut(e Shut) []Event {
 		if w.gate.holding > 0 {
 			return []Event{InUse{w.fact(e.Run), w.now}}
 		}
-		if w.gate.lastUse.After(e.UnusedSince) {
+		if w.gate.lastUse.After(e.UnusedSince) || !e.Expected.IsZero() && !w.gate.lastUse.After(e.Expected) {
 			return []Event{InUse{w.fact(e.Run), w.gate.lastUse}}
+		}
+		if !w.let.IsZero() && w.now.Sub(w.let) < expectation {
+			panic("shut before those who were let in could come through")
 		}
 		if up := w.now.Sub(w.machine.readySince); up < w.limits.MinUptime {
 			panic(fmt.Sprintf("stopped as idle after %v, and %v is the least", up, w.limits.MinUptime))
