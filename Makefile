@@ -23,7 +23,7 @@ run: build ## build and run the engine with examples/quickstart.yaml (CONFIG=FIL
 
 test: ## run every test, with the race detector where a C compiler is there
 	@[ -n "$(RACE)" ] || echo "no C compiler ($(CC)): the tests run without the race detector"
-	$(GO) test $(RACE) -shuffle=on ./...
+	$(GO) test $(RACE) -timeout 20m -shuffle=on ./...
 
 soak: ## race requests with 1,000 idle stops, reset 100,000 connections, and report (SOAK=1000)
 	$(GO) test ./engine/e2e -run '^TestSoak' -count=1 -v -timeout 30m -soak $(or $(SOAK),1000)
