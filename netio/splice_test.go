@@ -205,8 +205,8 @@ func TestBrokenSplices(t *testing.T) {
 							c.head()
 						}
 						written := make(chan struct{})
-						go func() { source.Write(noise); close(written) }()
 						before := r.Counters().Spliced
+						go func() { source.Write(noise); close(written) }()
 						io.CopyN(io.Discard, sink.r, 100_000)
 						eventually(t, "a pipe is used", func() bool { return r.Counters().Spliced > before })
 						leaves, stays := c, b
