@@ -3,8 +3,8 @@
 //
 // # The life of a connection
 //
-// front.go, round.go, arrival.go: evio accepts it and collects its first head. A silent or slow client costs a few hundred bytes.
-// When the head is whole, or known to be bad, evio lets go of the socket and never hears of it again.
+// front.go, round.go, arrival.go: evio accepts it and collects its first head. A silent or slow client costs a few
+// hundred bytes. When the head is whole, or known to be bad, evio lets go of the socket and never hears of it again.
 //
 // handOver (evio.go): the socket is added to the epoll of one splicer, where it stays. From here on it is a client
 // (client.go) of that splicer and touched by no other goroutine.
