@@ -98,12 +98,9 @@ func TestBounds(t *testing.T) {
 	for i := range 1001 {
 		fmt.Fprintf(&merged, "  k%d: {run: x, env: *many}\n", i)
 	}
-	var stairs, siblings strings.Builder
+	var stairs strings.Builder
 	for i := range 2 * maxDepth {
 		stairs.WriteString(strings.Repeat(" ", i) + "k:\n")
-	}
-	for i := range maxSiblings + 1 {
-		fmt.Fprintf(&siblings, "k%d: x\n", i)
 	}
 	for name, c := range map[string]struct{ file, src, want string }{
 		"aliases of aliases": {"a.yaml", bomb, "the aliases of this file stand for more than 1000000 values"},
@@ -114,9 +111,8 @@ func TestBounds(t *testing.T) {
 		"dashes":             {"a.yaml", strings.Repeat("- ", 100_000), "nested too deeply"},
 		"questions":          {"a.yaml", strings.Repeat("? ", 100_000), "nested too deeply"},
 		"stairs":             {"a.yaml", stairs.String(), "nested too deeply"},
-		"tags":               {"a.yaml", strings.Repeat("!a ", 100_000), "no use for tags"},
-		"anchors":            {"a.yaml", strings.Repeat("&a ", 100_000) + "x", "two anchors for one value"},
-		"keys":               {"a.yaml", siblings.String(), "more than 20000 entries"},
+		"tags":               {"a.yaml", strings.Repeat("!a ", 100_000), "cannot read this as YAML"},
+		"anchors":            {"a.yaml", strings.Repeat("&a ", 100_000) + "x", "cannot read this as YAML"},
 		"JSON brackets":      {"a.json", strings.Repeat("[", 100_000), "nested too deeply"},
 		"JSON objects":       {"a.json", strings.Repeat(`{"a":`, 100_000), "nested too deeply"},
 	} {
@@ -159,16 +155,17 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestTenThousandServices, in one line: nothing of ours is quadratic, neither in the services nor in a line's length.
-// (It is JSON, as YAML's parser takes most of a second for as many.)
+// TestTenThousandServices: nothing is quadratic, neither in the services nor in a line's length.
 func TestTenThousandServices(t *testing.T) {
 	var src strings.Builder
 	src.WriteString(`{"services": {`)
 	for i := range 10_000 {
 		fmt.Fprintf(&src, `"s%d": {"run": "x", "port": %d},`, i, 5000+i)
 	}
-	cfg := accept(t, "dynapm.json", strings.TrimSuffix(src.String(), ",")+"}}", t.TempDir())
-	if len(cfg.Services) != 10_000 || cfg.Services[9_999].Name != "s9999" {
-		t.Errorf("got %d services", len(cfg.Services))
+	for _, file := range []string{"dynapm.json", "dynapm.yaml"} {
+		cfg := accept(t, file, strings.TrimSuffix(src.String(), ",")+"}}", t.TempDir())
+		if len(cfg.Services) != 10_000 || cfg.Services[9_999].Name != "s9999" {
+			t.Errorf("%s: got %d services", file, len(cfg.Services))
+		}
 	}
 }

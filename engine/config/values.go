@@ -20,12 +20,8 @@ func parseDuration(s string) (time.Duration, error) {
 	if strings.HasPrefix(s, "-") {
 		return 0, fmt.Errorf("want a duration, got %s, which is negative", shorten(s))
 	}
-	const tooLong = "%s is longer than can be counted (292 years)"
 	if !durationForm.MatchString(s) {
 		hint := ""
-		if len(s) > 18 && wholeNumber.MatchString(s) { // YAML takes what no integer can hold for text
-			return 0, fmt.Errorf(tooLong, shorten(s))
-		}
 		if wholeNumber.MatchString(s) {
 			hint = "; add a unit, or leave out the quotes for milliseconds"
 		}
@@ -33,7 +29,7 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf(tooLong, shorten(s))
+		return 0, fmt.Errorf("%s is longer than can be counted (292 years)", shorten(s))
 	}
 	return d, nil
 }

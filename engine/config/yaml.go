@@ -1,46 +1,42 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
+	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 )
 
 // yamlFront reads one YAML document. Of YAML's own means it understands anchors, aliases and merge keys (<<).
 // Tags are refused: a config needs none, and a private tag would promise something.
 type yamlFront struct {
 	*builder
-	anchors map[string]*node // only those whose value is complete, so that none can hold itself
-	aliased int              // nodes brought in by aliases so far
+	anchors map[*yaml.Node]*node // only those whose value is complete, so that none can hold itself
+	aliased int                  // nodes brought in by aliases so far
 }
 
 func parseYAML(b *builder, src []byte) *node {
-	tokens := lexer.Tokenize(string(src))
-	if !scanYAML(b, tokens) {
-		return nil
-	}
-	file, err := parseTokens(tokens)
+	docs, err := documents(src)
 	if err != nil {
 		yamlSyntax(b, err)
 		return nil
 	}
-	f := &yamlFront{builder: b, anchors: map[string]*node{}}
+	f := &yamlFront{builder: b, anchors: map[*yaml.Node]*node{}}
 	var root *node
-	for _, doc := range file.Docs {
-		if doc.Body == nil || doc.Body.Type() == ast.DirectiveType {
-			continue
+	for _, doc := range docs {
+		body := doc.Content[0]
+		if body.Kind == yaml.ScalarNode && body.Value == "" && body.Style == 0 {
+			continue // nothing but comments
 		}
 		if root != nil {
-			at := doc.Body.GetToken().Position
-			f.fault(at.Line, at.Column, "", "a second document begins here; a config is one document")
+			f.fault(body.Line, body.Column, "", "a second document begins here; a config is one document")
 			return nil
 		}
-		root = f.value(doc.Body, "")
+		root = f.value(body, "")
 	}
 	if f.aliased > maxNodes {
 		return nil // not worth going through
@@ -48,118 +44,133 @@ func parseYAML(b *builder, src []byte) *node {
 	return root
 }
 
-// parseTokens keeps a panic of the parser, met by an input that nobody has thought of, from ending the engine.
-func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+// documents keeps a panic of the parser, met by an input that nobody has thought of, from ending the engine.
+func documents(src []byte) (docs []*yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the parser gave up: %v", p)
 		}
 	}()
-	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	loader, err := yaml.NewLoader(bytes.NewReader(src), yaml.WithPlugin(loaderlimits.New(loaderlimits.DepthFunc(shallow))))
+	for err == nil {
+		doc := &yaml.Node{}
+		if err = loader.Load(doc); err == nil {
+			docs = append(docs, doc)
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return docs, err
+}
+
+func shallow(depth int, _ *yaml.DepthContext) error {
+	if depth > maxDepth {
+		return errTooDeep
+	}
+	return nil
 }
 
 func yamlSyntax(b *builder, err error) {
 	line, column, message := 1, 1, err.Error()
-	var at yaml.Error
-	if errors.As(err, &at) {
-		message = at.GetMessage()
-		if t := at.GetToken(); t != nil && t.Position != nil {
-			line, column = max(t.Position.Line, 1), max(t.Position.Column, 1)
+	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
+		line, column, message = max(at.Mark.Line, 1), max(at.Mark.Column, 1), at.Message
+		if at.ContextMsg != "" {
+			message += fmt.Sprintf(" %s (line %d, column %d)", at.ContextMsg, at.ContextMark.Line, at.ContextMark.Column)
+		}
+		if strings.Contains(message, "unknown anchor") || strings.Contains(message, "an alias") {
+			message += "; put text that begins with * in quotes"
 		}
 	}
 	b.fault(line, column, "", "cannot read this as YAML: %s", message)
 }
 
-func (f *yamlFront) value(n ast.Node, path string) *node {
-	at := n.GetToken().Position
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		if !n.IsFlowStyle && len(n.Values) > 0 {
-			at = n.Values[0].Key.GetToken().Position // else it is the place of the first colon
-		}
-		return f.mapNode(n.Values, at, path)
-	case *ast.MappingValueNode:
-		return f.mapNode([]*ast.MappingValueNode{n}, n.Key.GetToken().Position, path)
-	case *ast.SequenceNode:
-		out := &node{kind: list, line: at.Line, column: at.Column, size: 1}
-		for i, item := range n.Values {
+func (f *yamlFront) value(n *yaml.Node, path string) *node {
+	if n.Style&yaml.TaggedStyle != 0 {
+		return f.broken(n, path, "a config has no use for tags such as %s; put text in quotes", shorten(n.Tag))
+	}
+	var out *node
+	switch n.Kind {
+	case yaml.MappingNode:
+		out = f.mapNode(n, path)
+	case yaml.SequenceNode:
+		out = &node{kind: list, line: n.Line, column: n.Column, size: 1}
+		for i, item := range n.Content {
 			out.append(f.value(item, itemPath(path, i)))
 		}
-		return out
-	case *ast.AnchorNode:
-		out := f.value(n.Value, path)
-		f.anchors[n.Name.GetToken().Value] = out
-		return out
-	case *ast.AliasNode:
+	case yaml.AliasNode:
 		return f.alias(n, path)
-	case *ast.LiteralNode:
-		return f.scalar(text, n.Value.Value, at.Line, at.Column, path)
-	case *ast.StringNode:
-		return f.scalar(text, n.Value, at.Line, at.Column, path)
-	case *ast.BoolNode:
-		return f.scalar(boolean, fmt.Sprint(n.Value), at.Line, at.Column, path)
-	case *ast.NullNode:
-		return f.scalar(null, "", at.Line, at.Column, path)
-	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
-		return f.scalar(number, n.GetToken().Value, at.Line, at.Column, path)
+	default:
+		out = f.scalar(yamlKind(n), n.Value, n.Line, n.Column, path)
 	}
-	return f.broken(at, path, "cannot use YAML's %s here", n.Type())
+	if n.Anchor != "" {
+		f.anchors[n] = out
+	}
+	return out
 }
 
-func (f *yamlFront) broken(at *token.Position, path, format string, args ...any) *node {
-	f.fault(at.Line, at.Column, path, format, args...)
-	return &node{kind: broken, line: at.Line, column: at.Column, size: 1}
+// yamlKind is what a scalar is by YAML's core schema (YAML 1.2.2 section 10.3.2). A date is text.
+func yamlKind(n *yaml.Node) kind {
+	switch n.ShortTag() {
+	case "!!bool":
+		return boolean
+	case "!!null":
+		return null
+	case "!!int", "!!float":
+		return number
+	}
+	return text
 }
 
-func (f *yamlFront) alias(n *ast.AliasNode, path string) *node {
-	at, name := n.Start.Position, n.Value.GetToken().Value
-	target, ok := f.anchors[name]
+func (f *yamlFront) broken(n *yaml.Node, path, format string, args ...any) *node {
+	f.fault(n.Line, n.Column, path, format, args...)
+	return &node{kind: broken, line: n.Line, column: n.Column, size: 1}
+}
+
+func (f *yamlFront) alias(n *yaml.Node, path string) *node {
+	target, ok := f.anchors[n.Alias]
 	if !ok {
-		return f.broken(at, path, "no anchor &%s before this alias", name)
+		return f.broken(n, path, "the value of anchor &%s contains this alias of it", n.Value)
 	}
 	if f.aliased > maxNodes {
-		return &node{kind: broken, line: at.Line, column: at.Column, size: 1}
+		return &node{kind: broken, line: n.Line, column: n.Column, size: 1}
 	}
 	if f.aliased += target.size; f.aliased > maxNodes {
-		return f.broken(at, path, "the aliases of this file stand for more than %d values", maxNodes)
+		return f.broken(n, path, "the aliases of this file stand for more than %d values", maxNodes)
 	}
 	return target
 }
 
-func (f *yamlFront) mapNode(values []*ast.MappingValueNode, at *token.Position, path string) *node {
-	m := f.mapping(at.Line, at.Column, path)
-	var merges []*ast.MappingValueNode
-	for _, v := range values {
-		if v.Key.IsMergeKey() {
+func (f *yamlFront) mapNode(n *yaml.Node, path string) *node {
+	m := f.mapping(n.Line, n.Column, path)
+	var merges []*yaml.Node
+	for i := 0; i < len(n.Content); i += 2 {
+		key, v := n.Content[i], n.Content[i+1]
+		if key.ShortTag() == "!!merge" {
 			merges = append(merges, v)
 			continue
 		}
-		f.entry(m, v)
+		f.entry(m, key, v)
 	}
 	for _, v := range merges { // after all keys of the map itself, which win wherever they stand
-		f.mergeKey(m, v.Value)
+		f.mergeKey(m, v)
 	}
 	return m.node
 }
 
-func (f *yamlFront) entry(m *mapBuilder, v *ast.MappingValueNode) {
-	t := v.Key.GetToken()
-	if k, ok := v.Key.(*ast.MappingKeyNode); ok {
-		t = k.Value.GetToken()
-	}
-	at := t.Position
-	switch t.Type {
-	case token.AnchorType, token.AliasType, token.LiteralType, token.FoldedType:
-		f.fault(at.Line, at.Column, m.path, "a key is written out, as plain or quoted text")
+func (f *yamlFront) entry(m *mapBuilder, key, v *yaml.Node) {
+	const written = yaml.SingleQuotedStyle | yaml.DoubleQuotedStyle
+	if key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&^written != 0 {
+		f.fault(key.Line, key.Column, m.path, "a key is written out, as plain or quoted text")
 		return
 	}
-	child := f.value(v.Value, childPath(m.path, t.Value))
-	if !m.has(t.Value, at.Line, at.Column) {
-		m.add(entry{t.Value, at.Line, at.Column, child})
+	child := f.value(v, childPath(m.path, key.Value))
+	if !m.has(key.Value, key.Line, key.Column) {
+		m.add(entry{key.Value, key.Line, key.Column, child})
 	}
 }
 
-func (f *yamlFront) mergeKey(m *mapBuilder, v ast.Node) {
+func (f *yamlFront) mergeKey(m *mapBuilder, v *yaml.Node) {
 	from := f.value(v, m.path)
 	sources := []*node{from}
 	if from.kind == list {
