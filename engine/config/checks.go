@@ -10,7 +10,8 @@ import (
 // config reads the whole tree and then looks at what only the whole can show.
 func (w *walk) config(tree *node) *Config {
 	r := &root{}
-	r.given = fill(w, value{tree, ""}, rootKeys, r)
+	found := fill(w, value{tree, ""}, rootKeys, r)
+	r.given = found
 	w.listen(r)
 	if r.admin == nil {
 		r.admin = w.adminAPI(value{&node{kind: mapping}, "adminApi"})
@@ -27,6 +28,7 @@ func (w *walk) config(tree *node) *Config {
 	w.sameNames(drafts)
 	w.sameRoutes(drafts)
 	w.listeners(r, drafts)
+	r.Services = make([]Service, 0, len(drafts))
 	for _, d := range drafts {
 		r.Services = append(r.Services, d.Service)
 	}
@@ -46,8 +48,9 @@ func (w *walk) listen(r *root) {
 }
 
 func (w *walk) adminAPI(v value) *admin {
-	a := &admin{at: v}
-	a.given = fill(w, v, adminKeys, a)
+	a := &admin{}
+	found := fill(w, v, adminKeys, a)
+	a.at, a.given = v, found
 	a.Listen = net.JoinHostPort(a.host, strconv.Itoa(a.port))
 	token, file := a.given.has("authToken"), a.given.has("authTokenFile")
 	if token && file {

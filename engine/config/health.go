@@ -34,12 +34,12 @@ func (w *walk) health(d *draft) {
 	if !d.given.has("healthCheck") {
 		fill(w, value{&node{kind: mapping}, d.at.path}, healthKeys, h)
 	}
-	if d.checkAt.has("type") && h.Type == "" {
-		return // its fault is known, and what the others mean is not
+	if d.checkAt.broken("type") {
+		return // what the others mean is not known
 	}
-	for _, key := range names(healthKeys) {
-		if kinds := onlyFor[key]; d.checkAt.has(key) && kinds != nil && !slices.Contains(kinds, h.Type) {
-			w.fault(d.checkAt[key], "%s is for type %s, and this check is of type %s", key, either(kinds), h.Type)
+	for _, k := range healthKeys {
+		if kinds := onlyFor[k.name]; d.checkAt.has(k.name) && kinds != nil && !slices.Contains(kinds, h.Type) {
+			w.fault(d.checkAt[k.name], "%s is for type %s, and this check is of type %s", k.name, either(kinds), h.Type)
 		}
 	}
 	if h.Type == "notify" && d.Run == nil && d.given.has("commands") {

@@ -66,7 +66,7 @@ func read(parse front, b *builder, src []byte, dir string) (*Config, Faults) {
 		}
 		return nil, b.faults
 	}
-	w := &walk{file: b.file, dir: dir, faults: b.faults}
+	w := &walk{file: b.file, dir: dir, faults: b.faults, blanks: map[any]any{}}
 	cfg := w.config(root)
 	slices.SortStableFunc(w.notes, func(a, b Note) int { return a.Pos.compare(b.Pos) })
 	cfg.Notes = w.notes

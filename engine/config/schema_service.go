@@ -16,9 +16,8 @@ type draft struct {
 	port       int
 	restart    string
 	routes     []claim
+	commands   *ownCommands
 	commandsAt given // the keys within commands
-	commandCwd string
-	commandEnv []string
 	checkAt    given // the keys within healthCheck
 	tlsAt      given // the keys within tls
 	user       string
@@ -125,17 +124,24 @@ var routeKeys = []key[route]{
 		read: baseURL(func(r *route) **Base { return &r.target })},
 }
 
-var commandKeys = []key[draft]{
+// ownCommands is what stands within commands.
+type ownCommands struct {
+	Commands
+	cwd string
+	env []string
+}
+
+var commandKeys = []key[ownCommands]{
 	{name: "start", need: true, doc: "the shell command that starts it; may return or stay",
-		read: line(func(d *draft) *string { return &d.Commands.Start })},
+		read: line(func(c *ownCommands) *string { return &c.Start })},
 	{name: "stop", need: true, doc: "the shell command that stops it",
-		read: line(func(d *draft) *string { return &d.Commands.Stop })},
+		read: line(func(c *ownCommands) *string { return &c.Stop })},
 	{name: "check", doc: "a shell command; exit status 0 says that it runs",
-		read: line(func(d *draft) *string { return &d.Commands.Check })},
+		read: line(func(c *ownCommands) *string { return &c.Check })},
 	{name: "cwd", dflt: ".", doc: "the directory the three run in",
-		read: directory(func(d *draft) *string { return &d.commandCwd })},
+		read: directory(func(c *ownCommands) *string { return &c.cwd })},
 	{name: "env", doc: "environment variables for the three",
-		read: environmentOf(func(d *draft) *[]string { return &d.commandEnv })},
+		read: environmentOf(func(c *ownCommands) *[]string { return &c.env })},
 }
 
 var tlsKeys = []key[TLS]{

@@ -15,9 +15,10 @@ type route struct {
 
 // service reads one service and checks what can be seen in it alone.
 func (w *walk) service(e entry, path string) *draft {
-	d := &draft{keyAt: value{&node{line: e.line, column: e.column}, path}, at: value{e.value, path}}
-	d.Key = e.key
-	d.given = fill(w, d.at, serviceKeys, d)
+	d, at := &draft{}, value{e.value, path}
+	found := fill(w, at, serviceKeys, d)
+	d.at, d.given, d.Key = at, found, e.key
+	d.keyAt = value{&node{line: e.line, column: e.column}, path}
 	if e.value.kind != mapping {
 		return d
 	}
@@ -85,7 +86,7 @@ func (w *walk) always(d *draft) {
 	if d.ProxyOnly {
 		w.fault(d.given["restart"], "a proxyOnly service is never started: remove restart or proxyOnly")
 	}
-	if d.given.has("idleTimeout") && d.IdleTimeout > 0 {
+	if d.given.has("idleTimeout") && !d.given.broken("idleTimeout") && d.IdleTimeout > 0 {
 		w.fault(d.given["idleTimeout"], "with restart: always (line %d) it never sleeps; keep one", d.given["restart"].line)
 	}
 	d.IdleTimeout = 0
@@ -108,8 +109,9 @@ func (d *draft) later(a, b string) value {
 }
 
 func (w *walk) commands(d *draft, v value) {
-	d.Commands = &Commands{}
-	d.commandsAt = fill(w, v, commandKeys, d)
+	d.commands = &ownCommands{}
+	d.commandsAt = fill(w, v, commandKeys, d.commands)
+	d.Commands = &d.commands.Commands
 }
 
 // surroundings settles cwd and env, which may stand beside commands or within them, but not both.
@@ -120,10 +122,10 @@ func (w *walk) surroundings(d *draft) {
 		}
 	}
 	if d.commandsAt.has("cwd") {
-		d.Cwd = d.commandCwd
+		d.Cwd = d.commands.cwd
 	}
 	if d.commandsAt.has("env") {
-		d.Env = d.commandEnv
+		d.Env = d.commands.env
 	}
 	if d.fileEnv != nil {
 		d.Env = overlaid(d.fileEnv, d.Env)
