@@ -71,15 +71,24 @@ func shallow(depth int, _ *yaml.DepthContext) error {
 	return nil
 }
 
+// yamlHints say what to do about what a person easily gets wrong.
+var yamlHints = map[string]string{
+	"unknown anchor":         "; put text that begins with * in quotes",
+	"scanning an alias":      "; put text that begins with * in quotes",
+	"cannot start any token": "; indent with spaces, not tabs, and put text that begins with @ or ` in quotes",
+}
+
 func yamlSyntax(b *builder, err error) {
 	line, column, message := 1, 1, err.Error()
 	if at, ok := errors.AsType[*yaml.LoadError](err); ok {
 		line, column, message = max(at.Mark.Line, 1), max(at.Mark.Column, 1), at.Message
-		if at.ContextMsg != "" {
+		if at.ContextMsg != "" && at.ContextMark != at.Mark {
 			message += fmt.Sprintf(" %s (line %d, column %d)", at.ContextMsg, at.ContextMark.Line, at.ContextMark.Column)
 		}
-		if strings.Contains(message, "unknown anchor") || strings.Contains(message, "an alias") {
-			message += "; put text that begins with * in quotes"
+		for words, hint := range yamlHints {
+			if strings.Contains(message, words) {
+				message += hint
+			}
 		}
 	}
 	b.fault(line, column, "", "cannot read this as YAML: %s", message)
