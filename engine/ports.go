@@ -7,10 +7,10 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 
 	"dynapm/actors/keeper"
-
-	"golang.org/x/sys/unix"
+	"dynapm/actors/probe"
 )
 
 // ports gives each service that has no base a port of its own: the same at each start for the same state directory and
@@ -19,12 +19,13 @@ type ports struct {
 	stateDir     string
 	first, count int
 	taken        map[int]bool
+	listened     func() map[int]bool // ports that others listen on, asked of the kernel once
 }
 
 // newPorts takes a range outside the one from which the kernel gives ports to clients (ip(7), ip_local_port_range):
 // there a service could find its port in use by a connection of somebody else.
 func newPorts(stateDir string) *ports {
-	p := &ports{stateDir: stateDir, first: 20000, count: 10000, taken: map[int]bool{}}
+	p := &ports{stateDir: stateDir, first: 20000, count: 10000, taken: map[int]bool{}, listened: sync.OnceValue(probe.ListenedPorts)}
 	var low, high int
 	if data, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		if _, err := fmt.Sscan(string(data), &low, &high); err == nil && low < p.first+p.count && high >= p.first {
@@ -47,27 +48,12 @@ func (p *ports) choose(service string) (int, error) {
 	h.Write([]byte(p.stateDir + "\x00" + service))
 	for i := range p.count {
 		port := p.first + (int(h.Sum32()%uint32(p.count))+i)%p.count
-		if !p.taken[port] && free(port) {
+		if !p.taken[port] && !p.listened()[port] {
 			p.take(port)
 			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("cannot give %s a port: all of %d-%d are taken; give it a base", service, p.first, p.first+p.count-1)
-}
-
-// free tells whether a service could listen on a port. A thousand may be asked for while clients wait for the engine, and
-// some of them by somebody who is not to find a listener there for a moment: hence no net.Listen.
-func free(port int) bool {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	// As servers do: connections of an earlier run that linger are no obstacle (socket(7)).
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
-		return false
-	}
-	return unix.Bind(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}) == nil
 }
 
 func local(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"os"
@@ -105,7 +106,7 @@ func listener(address string) (inode string, found bool) {
 			wanted = append(wanted, at)
 		}
 	}
-	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+	for _, table := range tcpTables {
 		if inode, found = tcpListener(table, wanted); found {
 			return inode, true
 		}
@@ -126,29 +127,52 @@ func isOurs(ip netip.Addr) bool {
 	})
 }
 
-// tcpListener searches a table of proc_pid_net(5). The kernel lists the
-// listeners before all other sockets, of which there may be many thousands.
+var tcpTables = []string{"/proc/net/tcp", "/proc/net/tcp6"}
+
+// tcpListener searches a table for who listens at one of the addresses.
 func tcpListener(table string, wanted []netip.AddrPort) (inode string, found bool) {
-	f, err := os.Open(table)
-	if err != nil {
-		return "", false
-	}
-	defer f.Close()
-	const listen = "0A" // TCP_LISTEN of the kernel's tcp_states.h
-	lines := bufio.NewScanner(f)
-	lines.Scan() // the heading
-	for lines.Scan() {
-		// sl local_address rem_address st queues timer retrnsmt uid timeout inode
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || fields[3] != listen {
-			break
-		}
-		at, ok := parseTableAddress(fields[1])
-		if ok && slices.ContainsFunc(wanted, func(w netip.AddrPort) bool { return overlap(at, w) }) {
-			return fields[9], true
+	for at, inode := range tcpListeners(table) {
+		if slices.ContainsFunc(wanted, func(w netip.AddrPort) bool { return overlap(at, w) }) {
+			return inode, true
 		}
 	}
 	return "", false
+}
+
+// tcpListeners reads a table of proc_pid_net(5), and gives the inode of each socket that listens. The kernel lists these
+// before all others, of which there may be many thousands.
+func tcpListeners(table string) iter.Seq2[netip.AddrPort, string] {
+	return func(yield func(netip.AddrPort, string) bool) {
+		f, err := os.Open(table)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		const listen = "0A" // TCP_LISTEN of the kernel's tcp_states.h
+		lines := bufio.NewScanner(f)
+		lines.Scan() // the heading
+		for lines.Scan() {
+			// sl local_address rem_address st queues timer retrnsmt uid timeout inode
+			fields := strings.Fields(lines.Text())
+			if len(fields) < 10 || fields[3] != listen {
+				return
+			}
+			if at, ok := parseTableAddress(fields[1]); ok && !yield(at, fields[9]) {
+				return
+			}
+		}
+	}
+}
+
+// ListenedPorts are those on which somebody listens with TCP, at whatever address.
+func ListenedPorts() map[int]bool {
+	ports := map[int]bool{}
+	for _, table := range tcpTables {
+		for at := range tcpListeners(table) {
+			ports[int(at.Port())] = true
+		}
+	}
+	return ports
 }
 
 // overlap tells whether a socket bound to a gets what is sent to b. A wildcard
