@@ -17,10 +17,10 @@ const (
 	panicRest = time.Second
 )
 
-// birth asks the supervisor for the actor of a service.
+// birth asks the supervisor for the actors of services.
 type birth struct {
-	service *Service
-	born    chan<- struct{}
+	services []*Service
+	born     chan<- struct{}
 }
 
 // ping asks the supervisor for a sign of life.
@@ -32,22 +32,23 @@ type ping struct{ answered chan<- struct{} }
 func (s *System) supervise(c actor.Context) {
 	switch m := c.Message().(type) {
 	case birth:
-		s.bear(c, m)
+		for _, v := range m.services {
+			s.bear(c, v)
+		}
+		close(m.born)
 	case ping:
 		close(m.answered)
 	}
 }
 
 // bear begins the actor of a service.
-func (s *System) bear(c actor.Context, m birth) {
-	v := m.service
+func (s *System) bear(c actor.Context, v *Service) {
 	id := s.actors.ProcessRegistry.NextId()
 	v.pid = s.actors.NewLocalPID(c.Self().Id + "/" + id) // before its instance begins
 	props := actor.PropsFromProducer(func() actor.Actor { return &instance{Service: v} })
 	if _, err := c.SpawnNamed(props, id); err != nil {
 		panic(err) // NextId is unique
 	}
-	close(m.born)
 }
 
 // restarts is our strategy: always another instance, whatever happened. What a

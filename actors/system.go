@@ -81,22 +81,29 @@ func NewSystem(o Options) *System {
 
 // Spawn adds a service. A name may be used again once the service that had it
 // was retired.
-func (s *System) Spawn(spec Spec) *Service {
-	if spec.Last != nil {
-		spec.Last = spec.Last.asOf(time.Now())
+func (s *System) Spawn(spec Spec) *Service { return s.SpawnAll([]Spec{spec})[0] }
+
+// SpawnAll adds services, in order. All actors have begun when it returns.
+func (s *System) SpawnAll(specs []Spec) []*Service {
+	all := make([]*Service, len(specs))
+	for n, spec := range specs {
+		if spec.Last != nil {
+			spec.Last = spec.Last.asOf(time.Now())
+		}
+		v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
+		if spec.Last != nil {
+			v.legacy.last = *spec.Last
+		}
+		s.mu.Lock()
+		v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
+		s.services[spec.Name] = v
+		s.mu.Unlock()
+		all[n] = v
 	}
-	v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
-	if spec.Last != nil {
-		v.legacy.last = *spec.Last
-	}
-	s.mu.Lock()
-	v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
-	s.services[spec.Name] = v
-	s.mu.Unlock()
 	born := make(chan struct{})
-	s.actors.Root.Send(s.supervisor, birth{v, born})
+	s.actors.Root.Send(s.supervisor, birth{all, born})
 	<-born
-	return v
+	return all
 }
 
 // Exited takes the exit of a process, for the service it belongs to. It is to be

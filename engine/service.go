@@ -178,8 +178,9 @@ func addressOf(b *config.Base) string {
 	return net.JoinHostPort(b.Host, strconv.Itoa(b.Port))
 }
 
-// spec says to its actor what the config says of a service, which process of it was found, and what was known of it last.
-func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
+// spec says to its actor what the config says of a service, what its processes inherit of the engine's own environment,
+// which process of it was found, and what was known of it last.
+func (s *service) spec(own []string, found *keeper.Process, last *actors.Last) actors.Spec {
 	spec := actors.Spec{
 		Name:         s.Name,
 		Address:      s.address,
@@ -200,29 +201,34 @@ func (s *service) spec(found *keeper.Process, last *actors.Last) actors.Spec {
 		spec.As = &keeper.Account{UID: a.UID, GID: a.GID, Groups: a.Groups}
 	}
 	if s.Run != nil {
-		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(), StopSignal: s.StopSignal,
+		spec.Managed = &actors.Managed{Argv: s.Run.Argv, Dir: s.Cwd, Env: s.environ(own), StopSignal: s.StopSignal,
 			Limits: keeper.Limits{Memory: uint64(s.Limits.Memory), CPU: s.Limits.CPU, Files: uint64(s.Limits.Files)}}
 	} else {
 		spec.Delegated = &actors.Delegated{Start: s.Commands.Start, Stop: s.Commands.Stop, Check: s.Commands.Check,
-			Dir: s.Cwd, Env: s.environ()}
+			Dir: s.Cwd, Env: s.environ(own)}
 	}
 	return spec
 }
 
-// environ is the engine's environment, then whose it is, then what a service is told of it (where it is to listen, and
-// which program DYNAPM is), then what the config adds.
-func (s *service) environ() []string {
+// environ is what every service inherits: the engine's environment, and which program DYNAPM is.
+func environ() []string {
 	env := os.Environ()
-	if a := s.Account; a != nil && a.User != "" {
-		env = append(env, "HOME="+a.Home, "USER="+a.User, "LOGNAME="+a.User)
-	}
 	if executable, err := os.Executable(); err == nil {
 		env = append(env, "DYNAPM="+executable)
+	}
+	return env
+}
+
+// environ is the engine's own, then whose it is, then where the service is to listen, then what the config adds.
+func (s *service) environ(own []string) []string {
+	env := slices.Clip(own)
+	if a := s.Account; a != nil && a.User != "" {
+		env = append(env, "HOME="+a.Home, "USER="+a.User, "LOGNAME="+a.User)
 	}
 	if host, port, err := net.SplitHostPort(s.address); err == nil {
 		env = append(env, "HOST="+host, "PORT="+port)
 	}
-	return append(slices.Clip(env), s.Env...)
+	return append(env, s.Env...)
 }
 
 // kind is the word for how it is run.
