@@ -6,6 +6,10 @@ import "time"
 // is begun by the conduct of the run, and comes back as a fact.
 func (i *instance) carryOut(e Effect) {
 	switch e := e.(type) {
+	case Ask:
+		i.ask(e.Run)
+	case Withdraw: // the turn ends with this one of the actor
+		i.told = append(i.told, Exited{Fact{e.Run, time.Now()}, "its turn to start had not come"})
 	case Launch:
 		i.legacy.conduct = i.conductOf(e.Run)
 		i.legacy.conduct.launch(i.recorded)

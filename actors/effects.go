@@ -7,6 +7,11 @@ import "time"
 type Effect interface{ effect() }
 
 type (
+	// Ask asks for the turn of a start: TurnCame, or Queued and later TurnCame,
+	// follows. The turn ends when the service is no longer starting.
+	Ask struct{ Run Run }
+	// Withdraw gives up a start whose turn has not come: Exited follows at once.
+	Withdraw struct{ Run Run }
 	// Launch begins a run: Launched or Exited follows.
 	Launch struct{ Run Run }
 	// Verify looks whether a run that was begun earlier is there and can be
@@ -124,17 +129,19 @@ const (
 	OutcomeLost        Outcome = "lost"        // the engine ended before, and it was gone when it was looked for
 )
 
-func (Launch) effect() {}
-func (Verify) effect() {}
-func (Doubt) effect()  {}
-func (Probe) effect()  {}
-func (Term) effect()   {}
-func (Kill) effect()   {}
-func (Arm) effect()    {}
-func (Open) effect()   {}
-func (Shut) effect()   {}
-func (Close) effect()  {}
-func (Grant) effect()  {}
-func (Refuse) effect() {}
-func (Record) effect() {}
-func (End) effect()    {}
+func (Ask) effect()      {}
+func (Withdraw) effect() {}
+func (Launch) effect()   {}
+func (Verify) effect()   {}
+func (Doubt) effect()    {}
+func (Probe) effect()    {}
+func (Term) effect()     {}
+func (Kill) effect()     {}
+func (Arm) effect()      {}
+func (Open) effect()     {}
+func (Shut) effect()     {}
+func (Close) effect()    {}
+func (Grant) effect()    {}
+func (Refuse) effect()   {}
+func (Record) effect()   {}
+func (End) effect()      {}

@@ -69,6 +69,10 @@ type Fact struct {
 
 // Facts.
 type (
+	// Queued: too many starts are under way, and this one waits for its turn.
+	Queued struct{ Fact }
+	// TurnCame: the start may begin.
+	TurnCame struct{ Fact }
 	// Launched: the command of the run was executed.
 	Launched struct {
 		Fact
@@ -127,6 +131,15 @@ type (
 		At     time.Time
 	}
 )
+
+// isOfTurn tells the facts about a start that has not begun from all others.
+func isOfTurn(fact any) bool {
+	switch fact.(type) {
+	case Queued, TurnCame:
+		return true
+	}
+	return false
+}
 
 func (e Acquire) when() time.Time    { return e.At }
 func (e Cancel) when() time.Time     { return e.At }

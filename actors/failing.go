@@ -137,7 +137,8 @@ func (m *Machine) giveUpOnPanic(reason string) {
 	m.refuseStart(StartFailed, reason)
 	m.failure = reason
 	m.endStart(OutcomeFailed)
-	if m.run == 0 {
+	if m.run == 0 || m.process == asking {
+		m.run, m.process = 0, absent
 		m.fail()
 		m.comeBack()
 		return

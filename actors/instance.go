@@ -56,6 +56,7 @@ func (i *instance) Receive(c actor.Context) {
 		i.disarm()
 	case *actor.Stopped:
 		i.disarm()
+		i.endTurn()
 		i.system.forget(i.Service)
 		close(i.ended)
 	}
@@ -113,6 +114,7 @@ func (i *instance) takeOver(now time.Time) {
 		return
 	}
 	l.conduct = nil // its run has ended, and the next was not launched yet
+	i.endTurn()
 	if g := i.gate.Load(); g != nil {
 		g.Shut()
 	}
@@ -154,6 +156,9 @@ func (i *instance) turn(e Event) {
 	}
 	if i.machine.run == 0 {
 		i.legacy.conduct = nil
+	}
+	if i.machine.state != StateStarting {
+		i.endTurn()
 	}
 }
 

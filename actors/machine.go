@@ -59,6 +59,7 @@ type process uint8
 
 const (
 	absent    process = iota
+	asking            // its start has not begun
 	launching         // Launch was begun: there may be a process or not
 	running
 	killed
@@ -99,6 +100,7 @@ type Machine struct {
 	readySince time.Time
 	doubted    bool   // ready, and it is being looked at again
 	before     before // of its adoption
+	cause      string // of its start
 	failure    string // why it is being stopped, if that is a failure
 
 	stopFailures int // of this run
@@ -138,6 +140,12 @@ func (m *Machine) Step(e Event) []Effect {
 	case Served:
 		m.served(e)
 		return m.effects
+	case Queued:
+		m.queue()
+		return m.effects
+	case TurnCame:
+		m.begin()
+		return m.effects
 	case Panicked:
 		m.giveUpOnPanic(e.Reason)
 		return m.effects
@@ -160,11 +168,12 @@ func (m *Machine) Step(e Event) []Effect {
 }
 
 // stale is the one place where facts about a run or a timer that is no longer
-// the present one are told apart, to be dropped.
+// the present one are told apart, to be dropped. Of a run whose turn has not come
+// there is nothing to tell but that.
 func (m *Machine) stale(e Event) bool {
 	switch e := e.(type) {
 	case interface{ about() Run }:
-		return e.about() != m.run || m.run == 0
+		return e.about() != m.run || m.run == 0 || isOfTurn(e) != (m.process == asking)
 	case TimerFired:
 		return e.Seq != m.timer || m.timer == 0
 	}
@@ -191,13 +200,18 @@ func (m *Machine) remember() {
 
 func (m *Machine) record(from State, reason string) Record {
 	last := m.last()
-	return Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Since: m.since, Run: m.run, Pid: m.pid,
+	return Record{Memory: last.Memory, At: m.now, From: from, State: m.state, Since: m.since, Run: last.Run, Pid: m.pid,
 		Address: m.address, ReadySince: last.ReadySince, Reason: reason}
 }
 
-// last is what a later life is to know.
+// last is what a later life is to know: of a start that has not begun there is
+// nothing to be looked for.
 func (m *Machine) last() Last {
-	return Last{Memory: m.Memory, State: m.state, Reason: m.reason, Run: m.run, Since: m.since,
+	run := m.run
+	if m.process == asking {
+		run = 0
+	}
+	return Last{Memory: m.Memory, State: m.state, Reason: m.reason, Run: run, Since: m.since,
 		ReadySince: or(m.readySince, m.before.readySince), LastUse: m.before.lastUse, Address: m.address}
 }
 

@@ -11,7 +11,7 @@ import (
 // nextEngine is the machine of an engine that begins after a while, and finds a
 // process of the run or not.
 func (p *play) nextEngine(away time.Duration, found bool) (*play, []Effect) {
-	next := &play{nil, p.now.Add(away)}
+	next := &play{now: p.now.Add(away)}
 	spec := Spec{Address: "127.0.0.1:80", Last: p.last().asOf(next.now)}
 	if found && p.run != 0 {
 		spec.Found = &keeper.Process{Run: uint64(p.run), Pid: p.pid}

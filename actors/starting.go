@@ -32,13 +32,29 @@ func (m *Machine) stopped(e Event) {
 	}
 }
 
-// launch begins a run. Nothing of an earlier one is left when it is called.
+// launch is the beginning of a run, which asks for its turn: how it stands is
+// known within the turn of the actor. Nothing of an earlier run is left when it is
+// called.
 func (m *Machine) launch(reason string) {
 	m.LastRun++
-	m.StartCount++
 	m.LastStart = StartClock{Accepted: m.now}
-	m.run, m.process, m.verifying, m.ordered = m.LastRun, launching, false, false
-	m.before, m.Down = before{}, false
+	m.run, m.process, m.verifying, m.ordered = m.LastRun, asking, false, false
+	m.before, m.cause, m.Down = before{}, reason, false
+	m.emit(Ask{m.run})
+}
+
+// queue has a start wait for its turn, for as long as that takes: each of those
+// before it has its own limit of time.
+func (m *Machine) queue() { m.become(StateStarting, m.cause+", waiting for its turn to start") }
+
+// begin is the launch itself. The time that a start may take counts from here.
+func (m *Machine) begin() {
+	reason := m.cause
+	if m.state == StateStarting {
+		reason = "its turn to start has come"
+	}
+	m.StartCount++
+	m.process = launching
 	m.become(StateStarting, reason)
 	m.emit(Launch{m.run})
 	m.arm(m.now.Add(m.limits.StartTimeout + launchGrace))

@@ -41,6 +41,9 @@ func (m *Machine) stop(reason string) {
 	m.become(StateStopping, reason)
 	m.disconnect(true)
 	switch m.process {
+	case asking:
+		m.process = absent
+		m.emit(Withdraw{m.run})
 	case launching: // nothing to signal yet: Launched will find us here
 	case killed:
 		m.emit(Kill{m.run})

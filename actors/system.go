@@ -6,14 +6,17 @@
 // events and returns effects. testdata/transitions.txt is its specification. An
 // instance (instance.go, carryout.go) is the actor around it. A conduct
 // (managed.go, delegated.go) does the slow work of one run and reports facts.
+// Starts take turns (turns.go).
 // What an earlier engine left is taken up again (resume.go, recognize.go, shared.go).
 // Requests do not go through any of it: they meet the run at its Gate.
 package actors
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"syscall"
 	"time"
@@ -52,6 +55,8 @@ type Options struct {
 	// it is called on a goroutine of the run. An error is logged and the start goes
 	// on, since what is kept is only a hint.
 	Intent func(context.Context, Record) error
+	// MaxStarts bounds the starts that are under way at one time; 0: nothing does.
+	MaxStarts int
 }
 
 // System holds the actors of all services.
@@ -60,6 +65,7 @@ type System struct {
 	actors     *actor.ActorSystem
 	supervisor *actor.PID
 	uses       uses
+	turns      turns
 
 	mu       sync.Mutex
 	services map[string]*Service
@@ -71,7 +77,8 @@ func NewSystem(o Options) *System {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &System{options: o, services: map[string]*Service{}, lastRuns: map[string]Run{}}
+	s := &System{options: o, services: map[string]*Service{}, lastRuns: map[string]Run{},
+		turns: turns{free: cmp.Or(o.MaxStarts, math.MaxInt)}}
 	s.actors = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(faultsOnly{o.Log.Handler()})
 	}))

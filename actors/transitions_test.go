@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -35,11 +36,27 @@ func (somebody) Refuse(Refusal) {}
 // play is a machine that is led through a story.
 type play struct {
 	*Machine
-	now time.Time
+	now  time.Time
+	busy bool // other services start, and a start must wait for its turn
+}
+
+// Step is that of the machine, with the answer that Ask gets within the turn.
+func (p *play) Step(e Event) []Effect {
+	effects := p.Machine.Step(e)
+	i := slices.IndexFunc(effects, func(e Effect) bool { return e == Effect(Ask{p.run}) })
+	if i < 0 {
+		return effects
+	}
+	var answer Event = TurnCame{p.fact()}
+	if p.busy {
+		answer = Queued{p.fact()}
+	}
+	effects = slices.Clone(effects[:i])
+	return append(effects, p.Machine.Step(answer)...)
 }
 
 func newPlay() *play {
-	return &play{NewMachine(testLimits, Memory{}), time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return &play{Machine: NewMachine(testLimits, Memory{}), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 }
 
 func (p *play) fact() Fact { return Fact{p.run, p.now} }
@@ -47,6 +64,7 @@ func (p *play) fact() Fact { return Fact{p.run, p.now} }
 func (p *play) after(d time.Duration) *play { p.now = p.now.Add(d); return p }
 
 func (p *play) acquire(w somebody) []Effect { return p.Step(Acquire{w, p.now}) }
+func (p *play) turnCame() []Effect          { return p.Step(TurnCame{p.fact()}) }
 func (p *play) launched() []Effect          { return p.Step(Launched{p.fact(), 100 + int(p.run)}) }
 func (p *play) returned() []Effect          { return p.Step(Returned{p.fact()}) }
 func (p *play) passed() []Effect            { return p.Step(ProbePassed{p.fact(), "127.0.0.1:80", p.now}) }
@@ -95,6 +113,7 @@ var conditions = []struct {
 }{
 	{"stopped", func(p *play) {}},
 	{"stopped, held down", func(p *play) { p.Machine.Step(Stop{somebody("stopper"), true, p.now}) }},
+	{"starting, waiting for its turn", func(p *play) { p.busy = true; p.acquire("waiter") }},
 	{"starting, the launch is under way", func(p *play) { p.acquire("waiter") }},
 	{"starting, launched", func(p *play) { p.acquire("waiter"); p.launched() }},
 	{"starting, found running", func(p *play) {
@@ -203,6 +222,7 @@ var events = []struct {
 	}},
 	{"Recall", (*play).recalled},
 	{"Begun", func(p *play) []Effect { return p.Step(Begun{p.now}) }},
+	{"TurnCame", (*play).turnCame},
 	{"Launched", (*play).launched},
 	{"Returned", (*play).returned},
 	{"ProbePassed", (*play).passed},
@@ -298,6 +318,10 @@ func effectTexts(p *play, effects []Effect) string {
 
 func effectText(p *play, e Effect) string {
 	switch e := e.(type) {
+	case Ask:
+		return fmt.Sprintf("Ask for the turn of run %d", e.Run)
+	case Withdraw:
+		return fmt.Sprintf("Withdraw run %d", e.Run)
 	case Launch:
 		return fmt.Sprintf("Launch run %d", e.Run)
 	case Verify:

@@ -286,6 +286,49 @@ func TestOrderedStartNeedNotWaitForABackoff(t *testing.T) {
 	}
 }
 
+func TestAStartThatWaitsForItsTurnIsNotTimed(t *testing.T) {
+	p := newPlay()
+	p.busy = true
+	if effects := p.acquire("first"); has[Launch](effects) || has[Arm](effects) {
+		t.Fatalf("it did not wait: %v", effects)
+	}
+	p.expect(t, StateStarting)
+	if p.last().Run != 0 {
+		t.Error("a later engine would look for what was never launched")
+	}
+	p.acquire("second")
+	effects := p.after(time.Hour).turnCame()
+	if armed, ok := find[Arm](effects); !has[Launch](effects) || !ok || armed.At.Sub(p.now) != 30*time.Second+launchGrace {
+		t.Errorf("an hour later its turn came: %v", effects)
+	}
+	if has[Launch](p.turnCame()) {
+		t.Error("it was launched twice")
+	}
+	if probe, ok := find[Probe](p.after(time.Second).launched()); !ok || probe.Until.Sub(p.now) != 30*time.Second {
+		t.Error("the time for the start did not begin at the launch")
+	}
+	if p.StartCount != 1 {
+		t.Errorf("%d starts were counted", p.StartCount)
+	}
+}
+
+func TestAStopOfAStartThatWaitsForItsTurnHasNothingToStop(t *testing.T) {
+	p := newPlay()
+	p.busy = true
+	p.acquire("request")
+	if effects := p.stop(false); has[Term](effects) || !has[Withdraw](effects) {
+		t.Errorf("the effects of the stop are %v", effects)
+	}
+	effects := p.exited()
+	p.expect(t, StateStopped)
+	if !slices.Contains(effects, Effect(Grant{somebody("stopper")})) {
+		t.Errorf("the effects are %v", effects)
+	}
+	if has[Launch](p.Step(TurnCame{Fact{1, p.now}})) || p.StartCount != 0 {
+		t.Error("it was started all the same")
+	}
+}
+
 func TestListensAndDiesIsAFailedStart(t *testing.T) {
 	p := newPlay()
 	p.up()
@@ -305,8 +348,10 @@ func TestFactsOfAnEarlierLifeAreDropped(t *testing.T) {
 			older.Run = p.LastRun
 		}
 		for _, e := range []Event{
-			Launched{older, 1}, Returned{older}, ProbePassed{older, "x", p.now}, ProbeFailed{older, "x", false}, Exited{older, "x"},
-			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, Served{older, p.now, p.now, p.now}, TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
+			Queued{older}, TurnCame{older}, Launched{older, 1}, Returned{older},
+			ProbePassed{older, "x", p.now}, ProbeFailed{older, "x", false}, Exited{older, "x"},
+			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, Served{older, p.now, p.now, p.now},
+			TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},
 		} {
 			before := *p.Machine
 			if effects := p.Step(e); len(effects) != 0 || p.state != before.state || p.run != before.run || p.timer != before.timer {

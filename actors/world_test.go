@@ -28,6 +28,7 @@ type world struct {
 	resumed Last // what the present engine took up; zero State: nothing, or it was ready since
 
 	calm     bool         // processes obey and nobody wants anything new
+	queued   Run          // whose turn has not come
 	inFlight Run          // a Launch that has not come back
 	alive    map[Run]bool // whose process lives: never more than one
 	gate     struct {
@@ -160,6 +161,10 @@ func (w *world) tell(events ...Event) {
 
 func (w *world) carryOut(e Effect) {
 	switch e := e.(type) {
+	case Ask:
+		w.ask(e.Run)
+	case Withdraw:
+		w.told = append(w.told, Exited{w.fact(e.Run), "its turn had not come"})
 	case Launch:
 		w.launch(e.Run)
 	case Probe:
@@ -207,7 +212,26 @@ func (w *world) assertQuiet(what string, r Run) {
 	}
 }
 
+// ask answers within the turn; others may be starting.
+func (w *world) ask(r Run) {
+	if w.chance(60) {
+		w.told = append(w.told, TurnCame{w.fact(r)})
+		return
+	}
+	w.told = append(w.told, Queued{w.fact(r)})
+	w.queued = r
+	w.inEngine(w.upTo(20*time.Second), func() {
+		if w.queued == r {
+			w.queued = 0
+			w.tell(TurnCame{w.fact(r)})
+		}
+	})
+}
+
 func (w *world) launch(r Run) {
+	if w.queued == r {
+		panic("launched before its turn")
+	}
 	if w.inFlight != 0 || len(w.alive) > 0 {
 		panic("launched beside another run")
 	}
@@ -353,7 +377,10 @@ func (w *world) check() {
 	if m.run == 0 && m.keptUp() && m.timer == 0 {
 		panic(fmt.Sprintf("%v for ever, and it is always to be up", m.state))
 	}
-	needsTimer := m.run != 0 && (m.state != StateReady || m.limits.IdleTimeout > 0)
+	if asks := m.process == asking; asks && (m.state != StateStarting || w.queued != m.run || len(w.alive) > 0 || w.inFlight != 0) {
+		panic(fmt.Sprintf("%v, and run %d waits for its turn", m.state, m.run))
+	}
+	needsTimer := m.run != 0 && m.process != asking && (m.state != StateReady || m.limits.IdleTimeout > 0)
 	if needsTimer && m.timer == 0 {
 		panic(fmt.Sprintf("stuck in %v: no timer", m.state))
 	}

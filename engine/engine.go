@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -164,7 +165,8 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 		return err
 	}
 	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e, Log: e.log,
-		LogDir: logDir(e.cfg), Intent: e.intend})
+		LogDir: logDir(e.cfg), Intent: e.intend,
+		MaxStarts: cmp.Or(e.cfg.MaxConcurrentStarts, 2*runtime.NumCPU())})
 	if err := e.adopt(); err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ type Config struct {
 
 	HeadTimeout, KeepAliveTimeout, ConnectTimeout, WriteTimeout time.Duration // all above zero
 	DrainTimeout                                                time.Duration // of the engine when it leaves
+	MaxConcurrentStarts                                         int           // 0: twice the cores
 
 	ColdStartHeader bool // a reply that waited for a start has a Server-Timing field
 

@@ -51,6 +51,8 @@ var rootKeys = []key[root]{
 		read: duration(func(r *root) *time.Duration { return &r.DrainTimeout })},
 	{name: "coldStartHeader", dflt: "false", doc: "tells who waited for a start how long each step took, as Server-Timing",
 		read: trueOrFalse(func(r *root) *bool { return &r.ColdStartHeader })},
+	{name: "maxConcurrentStarts", doc: "services that start at one time, further ones wait for their turn; without it, twice the cores",
+		read: numberBetween(1, 100_000, "how many may start at one time", func(r *root) *int { return &r.MaxConcurrentStarts })},
 	{name: "services", need: true, doc: "the services, each under its key",
 		read: func(w *walk, r *root, v value) { r.services = v }},
 }

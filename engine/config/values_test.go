@@ -25,6 +25,7 @@ keepAliveTimeout: 2m
 connectTimeout: 1h30m
 writeTimeout: 1500
 drainTimeout: 1.5s
+maxConcurrentStarts: 3
 services:
   "*.Example.com":
     name: wild
@@ -64,7 +65,7 @@ services:
 		Logging:        Logging{EnableRequestLog: true},
 		TrustedProxies: []netip.Prefix{},
 		HeadTimeout:    time.Second, KeepAliveTimeout: 2 * time.Minute, ConnectTimeout: 90 * time.Minute,
-		WriteTimeout: 1500 * time.Millisecond, DrainTimeout: 1500 * time.Millisecond,
+		MaxConcurrentStarts: 3, WriteTimeout: 1500 * time.Millisecond, DrainTimeout: 1500 * time.Millisecond,
 		Services: []Service{{
 			Name: "wild", Key: "*.Example.com", Default: true,
 			Routes:      []Route{{Kind: HostRoute, Host: "*.example.com"}},

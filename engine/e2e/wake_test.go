@@ -85,6 +85,48 @@ services:
 	}
 }
 
+// TestStartsTakeTurns: a herd on one service is one start, and another service waits until that has ended, without its
+// own time for a start running.
+func TestStartsTakeTurns(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("first", "second")
+	e := w.start(`
+maxConcurrentStarts: 1
+services:
+  first:
+    run: {{svc "first" "-start-gate=first"}}
+    base: http://127.0.0.1:{{port "first"}}
+    idleTimeout: 1m
+  second:
+    run: {{svc "second" "-start-gate=second"}}
+    base: http://127.0.0.1:{{port "second"}}
+    idleTimeout: 1m
+`)
+	var pending []<-chan result
+	for range 20 {
+		pending = append(pending, e.later("GET", "first.localhost", "/", nil))
+	}
+	e.parked("first", 20)
+	pending = append(pending, e.later("GET", "second.localhost", "/", nil))
+	e.parked("second", 1)
+	if i := e.inspect("second"); i.State != "starting" || !strings.Contains(i.Reason, "waiting for its turn") || *i.StartCount != 0 || i.Pid != 0 {
+		t.Errorf("the second is %+v", i)
+	}
+	if n := len(w.events("second", "start")); n != 0 {
+		t.Errorf("the second was started %d times before its turn", n)
+	}
+	e.open("first")
+	w.await("second", "start", 1)
+	e.open("second")
+	for _, p := range pending {
+		e.seen(e.outcome(p))
+	}
+	if a, b := e.starts("first"), e.starts("second"); a != 1 || b != 1 {
+		t.Errorf("%d and %d starts; want one each", a, b)
+	}
+}
+
 func TestFailedStartAnswersAllThenBacksOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -1,0 +1,82 @@
+package actors
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// turns lets only so many starts be under way at one time. The others wait in
+// the order in which they asked; a service has one at most.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting []*turn
+}
+
+// turn is that of one start, from the launch until it has ended.
+type turn struct {
+	came func() // is called without the lock, by whoever gave it
+	has  bool
+}
+
+// ask takes a turn at once, or waits for one: then came is called.
+func (t *turns) ask(came func()) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := &turn{came: came}
+	if t.free > 0 {
+		t.free--
+		n.has = true
+	} else {
+		t.waiting = append(t.waiting, n)
+	}
+	return n
+}
+
+// end gives a turn back, whether it had come or not.
+func (t *turns) end(n *turn) {
+	if next := t.pass(n); next != nil {
+		next.came()
+	}
+}
+
+// pass returns whose turn it is now.
+func (t *turns) pass(n *turn) *turn {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !n.has {
+		t.waiting = slices.DeleteFunc(t.waiting, func(other *turn) bool { return other == n })
+		return nil
+	}
+	n.has = false
+	if len(t.waiting) == 0 {
+		t.free++
+		return nil
+	}
+	next := t.waiting[0]
+	t.waiting = slices.Delete(t.waiting, 0, 1)
+	next.has = true
+	return next
+}
+
+// ask answers within the turn of the actor; one that has to wait for its turn is
+// told later as well.
+func (i *instance) ask(r Run) {
+	i.endTurn()
+	n := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}}) })
+	i.legacy.turn = n
+	if fact := (Fact{r, time.Now()}); n.has {
+		i.told = append(i.told, TurnCame{fact})
+	} else {
+		i.told = append(i.told, Queued{fact})
+	}
+}
+
+// endTurn lets the next start begin.
+func (i *instance) endTurn() {
+	if n := i.legacy.turn; n != nil {
+		i.legacy.turn = nil
+		i.system.turns.end(n)
+	}
+}

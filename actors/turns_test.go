@@ -1,0 +1,131 @@
+package actors
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+func TestTurnsComeInTheOrderTheyWereAskedFor(t *testing.T) {
+	var came []int
+	all := turns{free: 2}
+	var asked []*turn
+	for n := range 6 {
+		asked = append(asked, all.ask(func() { came = append(came, n) }))
+	}
+	if !asked[0].has || !asked[1].has || asked[2].has {
+		t.Fatal("two may start at once, and only two")
+	}
+	all.end(asked[3]) // it has left before its turn
+	all.end(asked[1])
+	all.end(asked[0])
+	if !slices.Equal(came, []int{2, 4}) {
+		t.Errorf("the turns of %v came", came)
+	}
+	for _, n := range []int{2, 4, 5} {
+		all.end(asked[n])
+	}
+	if all.free != 2 || len(all.waiting) != 0 || !slices.Equal(came, []int{2, 4, 5}) {
+		t.Errorf("at the end %d are free and %d wait; the turns of %v came", all.free, len(all.waiting), came)
+	}
+}
+
+// TestTurnsAreNeverLost has many ask, wait and leave at once.
+func TestTurnsAreNeverLost(t *testing.T) {
+	all := turns{free: 3}
+	var running, most atomic.Int64
+	var clients sync.WaitGroup
+	for range 20 {
+		clients.Go(func() {
+			for n := range 300 {
+				came := make(chan struct{})
+				mine := all.ask(func() { close(came) })
+				if n%7 == 0 {
+					all.end(mine) // perhaps before its turn, perhaps in it
+					continue
+				}
+				if !all.isHis(mine) {
+					<-came
+				}
+				now := running.Add(1)
+				for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
+				}
+				running.Add(-1)
+				all.end(mine)
+			}
+		})
+	}
+	clients.Wait()
+	if all.free != 3 || len(all.waiting) != 0 || most.Load() > 3 {
+		t.Errorf("%d are free, %d wait; at most %d ran at one time", all.free, len(all.waiting), most.Load())
+	}
+}
+
+func (t *turns) isHis(n *turn) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return n.has
+}
+
+// TestStartsTakeTurns: one start at a time, the others wait and say so, whoever is stopped meanwhile leaves the queue,
+// a failed start ends its turn, and all come to be up.
+func TestStartsTakeTurns(t *testing.T) {
+	h := newHouse(t)
+	h.system.turns.free = 1
+	gate := h.dir + "/go"
+	var services []*Service
+	var requests []*request
+	ask := func(name string, argv func(address string) []string) {
+		address := freeAddress(t)
+		spec := h.spec(address, argv(address)...)
+		spec.Name = name
+		v, r := h.system.Spawn(spec), newRequest()
+		v.Wait(r)
+		h.status(v) // it has been handled
+		services, requests = append(services, v), append(requests, r)
+	}
+	ask("late", func(a string) []string { return self("late", a, gate) })
+	ask("stopped", func(a string) []string { return self("serve", a) })
+	ask("crash", func(string) []string { return self("crash", "3") })
+	for n := range 3 {
+		ask(fmt.Sprint("serve", n), func(a string) []string { return self("serve", a) })
+	}
+	for _, v := range services[1:] {
+		if s := h.status(v); s.State != StateStarting || s.Reason != "a request, waiting for its turn to start" || s.StartCount != 0 || s.Pid != 0 {
+			t.Errorf("%s: %+v", v.Name(), s)
+		}
+	}
+	if err := services[1].Stop(h.soon(), false); err != nil {
+		t.Error(err)
+	}
+	if refusal := h.answer(requests[1]); refusal == nil || refusal.Reason != Interrupted {
+		t.Errorf("a request for the one that was stopped got %+v", refusal)
+	}
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if refusal := h.answer(requests[0]); refusal != nil {
+		t.Error(refusal)
+	}
+	if refusal := h.answer(requests[2]); refusal == nil || refusal.Reason != StartFailed {
+		t.Errorf("a request for the one that crashes got %+v", refusal)
+	}
+	for _, r := range requests[3:] {
+		if refusal := h.answer(r); refusal != nil {
+			t.Error(refusal)
+		}
+	}
+	h.until(func() bool { return h.system.turns.quiet(1) })
+	if s := h.status(services[1]); s.State != StateStopped || s.StartCount != 0 {
+		t.Errorf("the one that was stopped: %+v", s)
+	}
+}
+
+func (t *turns) quiet(free int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.free == free && len(t.waiting) == 0
+}
