@@ -43,6 +43,7 @@ type (
 		Run        Run
 		Pid        int
 		Launched   time.Time
+		Began      time.Time // its start, as far as it was under way; zero: it was not, or nobody knows
 		Gate       GateState // as it was left: if open, requests reach it meanwhile
 		Ending     bool      // it was told to end, or is to be
 		Address    string    // where it was reached

@@ -67,7 +67,7 @@ const (
 
 // before is what an earlier life knew of the present run, for when that is ready
 // again; zero for a run that was launched in this one.
-type before struct{ readySince, lastUse time.Time }
+type before struct{ readySince, lastUse, began time.Time }
 
 // GateState is what was done last with the gate of the present run.
 type GateState uint8

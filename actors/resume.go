@@ -55,6 +55,9 @@ func (s *Spec) leftover(now time.Time) Event {
 	default:
 		return nil
 	}
+	if last.State == StateStarting {
+		e.Began = last.Since
+	}
 	e.LastUse = last.LastUse
 	if asked := last.Memory.LastStart.Accepted; last.Run == last.Memory.LastRun && asked.After(e.LastUse) {
 		e.LastUse = earlier(asked, now) // the last use was of an earlier run

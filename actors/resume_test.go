@@ -56,7 +56,7 @@ func TestLeftover(t *testing.T) {
 		"failed to stop, no process":    {known(StateFailed, 7), nil, adopt("its stop was not finished", true, 0)},
 		"failed to start":               {known(StateFailed, 0), nil, Recall{true, "why", now.Add(-time.Hour), now}},
 		"failed, and began after it":    {known(StateFailed, 0), newer, Adopt{Run: 8, Pid: 108, Reason: "found running", At: now}},
-		"half started since its use":    {half, nil, Adopt{Run: 7, Address: "127.0.0.1:80", LastUse: now.Add(-time.Second), Reason: "it was starting when the engine ended", At: now}},
+		"half started since its use":    {half, nil, Adopt{Run: 7, Began: now.Add(-time.Hour), Address: "127.0.0.1:80", LastUse: now.Add(-time.Second), Reason: "it was starting when the engine ended", At: now}},
 		"ready, without a run (broken)": {known(StateReady, 0), nil, nil},
 	} {
 		spec := Spec{Address: "localhost:80", Last: c.last, Found: c.found}
@@ -243,6 +243,13 @@ func TestHalfStartedMayComeYet(t *testing.T) {
 		if verify, ok := find[Verify](effects); !ok || verify.Coming.Sub(next.now) != want {
 			t.Errorf("after %v it may come for %v", away, verify.Coming.Sub(next.now))
 		}
+	}
+	late := newPlay()
+	late.busy = true
+	late.acquire("request")
+	late.after(time.Hour).turnCame()
+	if verify, ok := find[Verify](second(late.nextEngine(10*time.Second, false))); !ok || verify.Coming.Sub(late.now) != 30*time.Second {
+		t.Errorf("one that waited an hour for its turn may come until %v", verify.Coming)
 	}
 	p.launched()
 	p.passed()

@@ -68,7 +68,7 @@ func (m *Machine) adopt(e Adopt) {
 	}
 	m.LastRun = max(m.LastRun, e.Run)
 	m.run, m.process, m.pid, m.gate, m.address = e.Run, running, e.Pid, e.Gate, e.Address
-	m.before = before{e.ReadySince, e.LastUse}
+	m.before = before{e.ReadySince, e.LastUse, e.Began}
 	switch {
 	case m.Held || m.Retiring:
 		m.stop(m.orderReason())
@@ -88,10 +88,11 @@ func (m *Machine) verify(reason string) {
 }
 
 // coming is until when a run may take to be seen: what is left to a start that
-// was under way, and no time for one that had ended.
+// was under way, and no time for one that had ended. It may have begun long after
+// it was asked for.
 func (m *Machine) coming() time.Time {
 	c := m.LastStart
-	began := or(c.Launched, c.Accepted)
+	began := or(c.Launched, later(c.Accepted, m.before.began))
 	if began.IsZero() || !c.Ready.IsZero() {
 		return time.Time{}
 	}

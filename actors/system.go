@@ -150,6 +150,7 @@ func (s *System) Ping(ctx context.Context) error {
 // Close ends the actors and refuses those who wait. The services stay as they
 // are. It returns when the actors have ended, or ctx.
 func (s *System) Close(ctx context.Context) {
+	s.turns.close()
 	s.mu.Lock()
 	all := make([]*Service, 0, len(s.services))
 	for _, v := range s.services {

@@ -12,6 +12,7 @@ type turns struct {
 	mu      sync.Mutex
 	free    int
 	waiting []*turn
+	closed  bool // the engine leaves: nothing more is begun
 }
 
 // turn is that of one start, from the launch until it has ended.
@@ -25,7 +26,7 @@ func (t *turns) ask(came func()) *turn {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	n := &turn{came: came}
-	if t.free > 0 {
+	if t.free > 0 && !t.closed {
 		t.free--
 		n.has = true
 	} else {
@@ -50,7 +51,7 @@ func (t *turns) pass(n *turn) *turn {
 		return nil
 	}
 	n.has = false
-	if len(t.waiting) == 0 {
+	if len(t.waiting) == 0 || t.closed {
 		t.free++
 		return nil
 	}
@@ -58,6 +59,13 @@ func (t *turns) pass(n *turn) *turn {
 	t.waiting = slices.Delete(t.waiting, 0, 1)
 	next.has = true
 	return next
+}
+
+// close lets no further start begin.
+func (t *turns) close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
 }
 
 // ask answers within the turn of the actor; one that has to wait for its turn is

@@ -129,3 +129,86 @@ func (t *turns) quiet(free int) bool {
 	defer t.mu.Unlock()
 	return t.free == free && len(t.waiting) == 0
 }
+
+// TestAPanicLosesNoTurn: neither that of a start which waits nor that of one under way.
+func TestAPanicLosesNoTurn(t *testing.T) {
+	h := newHouse(t)
+	h.system.turns.free = 1
+	gate := h.dir + "/go"
+	spawn := func(name, how string, more ...string) (*Service, *request) {
+		address := freeAddress(t)
+		spec := h.spec(address, self(how, append([]string{address}, more...)...)...)
+		spec.Name = name
+		return h.system.Spawn(spec), newRequest()
+	}
+	h.diary.panics(func() func(Record) bool {
+		var mu sync.Mutex
+		left := map[string]int{"first": 1, "waits": 1}
+		return func(r Record) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if r.State != StateStarting || left[r.Service] == 0 {
+				return false
+			}
+			left[r.Service]--
+			return true
+		}
+	}())
+	first, one := spawn("first", "late", gate)
+	first.Wait(one)
+	h.until(func() bool { return h.status(first).StartCount > 0 })
+	waits, two := spawn("waits", "serve")
+	waits.Wait(two)
+	last, three := spawn("last", "serve")
+	last.Wait(three)
+	h.status(waits)
+	if err := os.WriteFile(gate, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*request{one, two, three} {
+		if refusal := h.answer(r); refusal != nil {
+			t.Error(refusal)
+		}
+	}
+	h.until(func() bool { return h.system.turns.quiet(1) })
+}
+
+// TestAnEngineThatLeavesBeginsNoFurtherStart: whoever waits for one is answered.
+func TestAnEngineThatLeavesBeginsNoFurtherStart(t *testing.T) {
+	h := newHouse(t)
+	h.system.turns.free = 1
+	var specs []Spec
+	var requests []*request
+	for _, name := range []string{"starts", "waits", "waits too"} {
+		address := freeAddress(t)
+		spec := h.spec(address, self("late", address, h.dir+"/go")...)
+		spec.Name = name
+		v, r := h.system.Spawn(spec), newRequest()
+		v.Wait(r)
+		specs, requests = append(specs, spec), append(requests, r)
+		if name == "starts" {
+			h.until(func() bool { return h.status(v).Pid != 0 })
+		}
+	}
+	turns := &h.system.turns
+	starts := h.nextEngine(specs[0])
+	for _, r := range requests {
+		if refusal := h.answer(r); refusal == nil || refusal.Reason != Closing {
+			t.Errorf("answered %+v", refusal)
+		}
+	}
+	turns.mu.Lock()
+	if turns.free != 1 || len(turns.waiting) > 0 {
+		t.Errorf("%d turns are free, and %d wait", turns.free, len(turns.waiting))
+	}
+	turns.mu.Unlock()
+	if list, err := h.keeper.List(); err != nil || len(list) != 1 {
+		t.Errorf("there are %+v, %v", list, err)
+	}
+	if err := os.WriteFile(h.dir+"/go", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if refusal := h.ask(starts); refusal != nil {
+		t.Error(refusal)
+	}
+}
