@@ -19,14 +19,9 @@ func (h *house) leave(spec Spec) Spec {
 	h.system.LastUses(func(service string, at time.Time) { used[service] = at })
 	h.system.Close(h.soon())
 	h.keeper.Close()
+	spec.Last = h.last(spec.Name)
 	h.diary.mu.Lock()
 	defer h.diary.mu.Unlock()
-	for _, r := range h.diary.records {
-		if r.Service == spec.Name {
-			spec.Last = &Last{Memory: r.Memory, State: r.State, Reason: r.Reason, Run: r.Run, Since: r.Since, ReadySince: r.ReadySince,
-				LastUse: r.LastUse, Address: r.Address}
-		}
-	}
 	if spec.Last == nil {
 		h.t.Fatal("nothing was recorded")
 	}
@@ -35,6 +30,19 @@ func (h *house) leave(spec Spec) Spec {
 	}
 	h.diary.records = nil
 	return spec
+}
+
+// last is what was recorded of a service last; nil: nothing.
+func (h *house) last(name string) (last *Last) {
+	h.diary.mu.Lock()
+	defer h.diary.mu.Unlock()
+	for _, r := range h.diary.records {
+		if r.Service == name {
+			last = &Last{Memory: r.Memory, State: r.State, Reason: r.Reason, Run: r.Run, Since: r.Since, ReadySince: r.ReadySince,
+				LastUse: r.LastUse, Address: r.Address}
+		}
+	}
+	return last
 }
 
 // age makes everything that was known longer ago.
@@ -51,16 +59,23 @@ func (l *Last) age(d time.Duration) {
 func (h *house) come(spec Spec) *Service {
 	h.t.Helper()
 	h.open()
+	spec.Found = h.found(spec.Name)
+	return h.system.Spawn(spec)
+}
+
+// found is the process of a service that the keeper has; nil: none.
+func (h *house) found(name string) *keeper.Process {
+	h.t.Helper()
 	list, err := h.keeper.List()
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	for _, p := range list {
-		if p.Service == spec.Name && (p.Role == keeper.RoleService || p.Role == keeper.RoleStart) {
-			spec.Found = &p
+		if p.Service == name && (p.Role == keeper.RoleService || p.Role == keeper.RoleStart) {
+			return &p
 		}
 	}
-	return h.system.Spawn(spec)
+	return nil
 }
 
 // nextEngine is both.

@@ -39,6 +39,9 @@ func (w *world) crash() {
 	w.last, w.older, w.resumed = *spec.Last, *spec.Last, *spec.Last
 	spec.Last.Memory.Down = false // it is not kept
 	w.machine = NewMachine(w.limits, spec.Last.Memory)
+	if w.chance(50) {
+		w.machine.grounds = []Ground{needOf("web")}
+	}
 	e := spec.leftover(w.now)
 	if w.trace != nil {
 		w.trace("%v the next engine: %+v, found %+v: %+v", w.now.Sub(w.start), *spec.Last, spec.Found, e)

@@ -36,6 +36,18 @@ type (
 		Waiter Waiter
 		At     time.Time
 	}
+	// KeepUp: the service is to be up until LetGo: it is not idle, and when it ends it
+	// is started again. The waiter, if there is one, wants to know when it is up.
+	KeepUp struct {
+		Ground
+		Waiter Waiter // may be nil
+		At     time.Time
+	}
+	// LetGo: a ground for KeepUp is gone.
+	LetGo struct {
+		By, Why string
+		At      time.Time
+	}
 	// Begun: the machine knows what an earlier life has left, and goes on by itself.
 	Begun struct{ At time.Time }
 	// Adopt: there is, or may be, a run that an earlier life of ours began.
@@ -70,10 +82,21 @@ type Fact struct {
 
 // Facts.
 type (
-	// Queued: too many starts are under way, and this one waits for its turn.
-	Queued struct{ Fact }
+	// Queued: the start has to wait, for its turn or for what the service depends on.
+	Queued struct {
+		Fact
+		For string
+	}
 	// TurnCame: the start may begin.
-	TurnCame struct{ Fact }
+	TurnCame struct {
+		Fact
+		Reason string // "": it did not have to wait
+	}
+	// Lacking: what the service depends on does not come up.
+	Lacking struct {
+		Fact
+		Refusal Refusal // with a Detail that names it
+	}
 	// Launched: the command of the run was executed.
 	Launched struct {
 		Fact
@@ -136,7 +159,7 @@ type (
 // isOfTurn tells the facts about a start that has not begun from all others.
 func isOfTurn(fact any) bool {
 	switch fact.(type) {
-	case Queued, TurnCame:
+	case Queued, TurnCame, Lacking:
 		return true
 	}
 	return false
@@ -147,6 +170,8 @@ func (e Cancel) when() time.Time     { return e.At }
 func (e Start) when() time.Time      { return e.At }
 func (e Stop) when() time.Time       { return e.At }
 func (e Retire) when() time.Time     { return e.At }
+func (e KeepUp) when() time.Time     { return e.At }
+func (e LetGo) when() time.Time      { return e.At }
 func (e Begun) when() time.Time      { return e.At }
 func (e Adopt) when() time.Time      { return e.At }
 func (e Recall) when() time.Time     { return e.At }

@@ -10,6 +10,11 @@ func (m *Machine) failed(e Event) {
 		if m.park(e.Waiter) {
 			m.next("a request")
 		}
+	case KeepUp:
+		if m.keepUp(e) {
+			m.next(e.Why)
+			m.comeBack()
+		}
 	case Start:
 		if m.order(e.Waiter) {
 			m.next("start ordered")
@@ -38,7 +43,7 @@ func (m *Machine) failed(e Event) {
 		m.comeBack()
 	case TimerFired:
 		if m.run == 0 {
-			m.launch(whyAlways)
+			m.launch(m.whyKept())
 			return
 		}
 		m.stop("stopping it again")

@@ -86,6 +86,9 @@ func (g *Gate) Release() {
 	g.left(g.word.Add(^uint64(oneHolding - 1)))
 }
 
+// touch counts as a use.
+func (g *Gate) touch() { g.lastUse.Store(nanos(time.Now())) }
+
 // left is called with the word that a holding lease has left behind.
 func (g *Gate) left(w uint64) {
 	if holding(w) == countMask {

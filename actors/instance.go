@@ -46,6 +46,10 @@ func (i *instance) Receive(c actor.Context) {
 		if m.gate == i.gate.Load() && m.gate.isDrained() {
 			i.turn(Drained{Fact{m.gate.Run(), time.Now()}})
 		}
+	case provided:
+		i.provided(m.need)
+	case denied:
+		i.denied(m.need, m.refusal)
 	case inspect:
 		m.reply <- i.inspect()
 	case unshare:
@@ -67,6 +71,7 @@ func (i *instance) Receive(c actor.Context) {
 func (i *instance) begin() {
 	l := &i.legacy
 	i.machine = NewMachine(i.spec.limits(), l.last.Memory)
+	i.machine.grounds = l.grounds
 	now := time.Now()
 	if len(l.panics) == 0 {
 		i.takeUp(now)
@@ -77,7 +82,7 @@ func (i *instance) begin() {
 		i.turn(Panicked{l.reason, now})
 	}
 	i.remind(now)
-	if i.spec.Always {
+	if i.machine.keptUp() {
 		i.turn(Begun{now})
 	}
 }
@@ -115,6 +120,7 @@ func (i *instance) takeOver(now time.Time) {
 	}
 	l.conduct = nil // its run has ended, and the next was not launched yet
 	i.endTurn()
+	i.letGo()
 	if g := i.gate.Load(); g != nil {
 		g.Shut()
 	}
@@ -145,17 +151,25 @@ func (i *instance) remind(now time.Time) {
 func (i *instance) turn(e Event) {
 	i.enter(e)
 	i.told = append(i.told, e)
+	i.goOn()
+}
+
+// goOn tells the machine all that is to be told in this turn of the actor.
+func (i *instance) goOn() {
 	for len(i.told) > 0 {
 		e := i.told[0]
 		i.told = slices.Delete(i.told, 0, 1)
 		effects := i.machine.Step(e)
-		i.legacy.last = i.machine.last()
+		i.legacy.last, i.legacy.grounds = i.machine.last(), i.machine.grounds
 		for _, effect := range effects {
 			i.carryOut(effect)
 		}
 	}
 	if i.machine.run == 0 {
 		i.legacy.conduct = nil
+		i.letGo()
+	} else {
+		i.keep()
 	}
 	if i.machine.state != StateStarting {
 		i.endTurn()
@@ -173,6 +187,14 @@ func (i *instance) enter(e Event) {
 		i.legacy.waiters.add(e.Waiter, true)
 	case Retire:
 		i.legacy.waiters.add(e.Waiter, true)
+	case KeepUp:
+		if e.Waiter != nil {
+			i.legacy.waiters.add(e.Waiter, false)
+		}
+	case LetGo: // until now it was used
+		if g := i.gate.Load(); g != nil && i.machine.state == StateReady {
+			g.touch()
+		}
 	case Cancel:
 		i.legacy.waiters.settle(e.Waiter)
 	}

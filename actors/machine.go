@@ -109,6 +109,7 @@ type Machine struct {
 	asked   bool      // one of them is, or was, a request
 	ordered bool      // one of them is an operator, who need not wait for a backoff
 	leaving []Waiter  // for it to be down
+	grounds []Ground  // for it to be up although no request asks
 	let     time.Time // when requests were let in last, if none has come through yet; zero: nobody is expected
 
 	timer Seq // the one that is armed; 0: none
@@ -141,11 +142,24 @@ func (m *Machine) Step(e Event) []Effect {
 		m.served(e)
 		return m.effects
 	case Queued:
-		m.queue()
+		m.queue(e.For)
 		return m.effects
 	case TurnCame:
-		m.begin()
+		m.begin(e.Reason)
 		return m.effects
+	case Lacking:
+		m.lack(e)
+		return m.effects
+	case LetGo:
+		m.letGo(e)
+		return m.effects
+	case KeepUp:
+		m.addGround(e)
+	case Stop:
+		if by := m.neededBy(); by != "" {
+			m.refuse(e.Waiter, Refusal{Reason: Needed, Detail: "stop " + by + " first, which depends on it"})
+			return m.effects
+		}
 	case Panicked:
 		m.giveUpOnPanic(e.Reason)
 		return m.effects

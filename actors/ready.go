@@ -51,7 +51,7 @@ func later(a, b time.Time) time.Time {
 
 // armIdle sets the timer for when the service could first be stopped as idle.
 func (m *Machine) armIdle(lastUse time.Time) {
-	if m.limits.IdleTimeout > 0 {
+	if m.sleeps() {
 		m.arm(later(lastUse.Add(m.limits.IdleTimeout), m.readySince.Add(m.limits.MinUptime)))
 	}
 }
@@ -87,6 +87,8 @@ func (m *Machine) ready(e Event) {
 	case Acquire:
 		m.grant(e.Waiter)
 		m.let = m.now
+	case KeepUp:
+		m.stayUp(e)
 	case Start:
 		m.refuse(e.Waiter, Refusal{Reason: AlreadyUp})
 	case Stop, Retire:
@@ -116,7 +118,7 @@ func (m *Machine) ready(e Event) {
 		m.failure = e.Reason
 		m.stop(e.Reason)
 	case Exited:
-		if up := m.now.Sub(m.readySince); up < settled || m.limits.Always && up < proven {
+		if up := m.now.Sub(m.readySince); up < settled || m.keptUp() && up < proven {
 			m.failure = e.Reason
 		}
 		m.ended(e.Reason)

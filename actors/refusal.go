@@ -25,6 +25,7 @@ const (
 	AlreadyUp                             // a start was ordered, and it is ready or starting
 	NotUp                                 // a stop was ordered, and nothing runs
 	StopFailed                            // a stop was ordered, and it is still there
+	Needed                                // a stop was ordered, and a service that is not down depends on it
 )
 
 var refusalTexts = [...]string{
@@ -38,6 +39,7 @@ var refusalTexts = [...]string{
 	AlreadyUp:    "the service is already running or starting",
 	NotUp:        "the service is not running",
 	StopFailed:   "cannot stop the service",
+	Needed:       "another service depends on it",
 }
 
 // String is the reason in words that tell nothing of the inside.
@@ -56,6 +58,7 @@ var (
 	ErrAlreadyUp = &Refusal{Reason: AlreadyUp}
 	ErrNotUp     = &Refusal{Reason: NotUp}
 	ErrClosing   = &Refusal{Reason: Closing}
+	ErrNeeded    = &Refusal{Reason: Needed}
 )
 
 func (r *Refusal) Error() string {

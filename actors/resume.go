@@ -73,6 +73,12 @@ func (s *Spec) leftover(now time.Time) Event {
 	return e
 }
 
+// Resumes tells whether a run that an earlier engine has left will be adopted.
+func (s *Spec) Resumes() bool {
+	_, resumes := s.leftover(time.Now()).(Adopt)
+	return resumes
+}
+
 // moved tells whether a run that was reached at one address cannot be the
 // service that is to be at the other. A host has many names and is not compared.
 func moved(was, is string) bool {

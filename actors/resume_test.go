@@ -245,7 +245,7 @@ func TestHalfStartedMayComeYet(t *testing.T) {
 		}
 	}
 	late := newPlay()
-	late.busy = true
+	late.busy = "its turn to start"
 	late.acquire("request")
 	late.after(time.Hour).turnCame()
 	if verify, ok := find[Verify](second(late.nextEngine(10*time.Second, false))); !ok || verify.Coming.Sub(late.now) != 30*time.Second {

@@ -33,6 +33,8 @@ type legacy struct {
 	waiters ledger
 	conduct conduct // of the present run; nil: none
 	shared  shared
+	needs   needs
+	grounds []Ground
 	turn    *turn // of the start that is under way, or waits for it; nil: none
 	panics  []time.Time
 	reason  string // of the last panic

@@ -29,7 +29,13 @@ type Spec struct {
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
 	DrainTimeout time.Duration
-	MaxPending   int // requests that may wait for it at one time
+	// DependsOn are up before the service is launched, and until nothing of it is left.
+	DependsOn []*Service
+	// NeededBy are the names of services that are going to be adopted, and depend on it
+	// (see Resumes): it is kept up for them until they let it go.
+	NeededBy []string
+
+	MaxPending int // requests that may wait for it at one time
 
 	// Found is the process of this service that the keeper listed, left by an
 	// earlier engine. It is verified in place of a launch.

@@ -21,6 +21,10 @@ func (m *Machine) stopped(e Event) {
 		m.stayDown(e)
 	case Retire:
 		m.retire(e)
+	case KeepUp:
+		if m.keepUp(e) {
+			m.launch(e.Why)
+		}
 	case Adopt:
 		m.adopt(e)
 	case Recall:
@@ -28,13 +32,13 @@ func (m *Machine) stopped(e Event) {
 	case Begun:
 		m.comeBack()
 	case TimerFired:
-		m.launch(whyAlways)
+		m.launch(m.whyKept())
 	}
 }
 
-// launch is the beginning of a run, which asks for its turn: how it stands is
-// known within the turn of the actor. Nothing of an earlier run is left when it is
-// called.
+// launch is the beginning of a run, which asks for what it depends on and for its
+// turn: how that stands is known within the turn of the actor. Nothing of an
+// earlier run is left when it is called.
 func (m *Machine) launch(reason string) {
 	m.LastRun++
 	m.LastStart = StartClock{Accepted: m.now}
@@ -43,15 +47,23 @@ func (m *Machine) launch(reason string) {
 	m.emit(Ask{m.run})
 }
 
-// queue has a start wait for its turn, for as long as that takes: each of those
-// before it has its own limit of time.
-func (m *Machine) queue() { m.become(StateStarting, m.cause+", waiting for its turn to start") }
+// queue has a start wait, for as long as that takes: each of those before it, and
+// what it depends on, has its own limit of time.
+func (m *Machine) queue(what string) { m.become(StateStarting, m.cause+", waiting for "+what) }
+
+// lack gives up a start for want of what the service depends on.
+func (m *Machine) lack(e Lacking) {
+	e.Refusal.RetryAfter = max(e.Refusal.RetryAfter, backoff(m.Failures+1))
+	m.refuseWaiting(e.Refusal)
+	m.failure = e.Refusal.Detail
+	m.endStart(OutcomeFailed)
+	m.ended(e.Refusal.Detail)
+}
 
 // begin is the launch itself. The time that a start may take counts from here.
-func (m *Machine) begin() {
-	reason := m.cause
-	if m.state == StateStarting {
-		reason = "its turn to start has come"
+func (m *Machine) begin(reason string) {
+	if reason == "" {
+		reason = m.cause
 	}
 	m.StartCount++
 	m.process = launching
@@ -104,6 +116,8 @@ func (m *Machine) starting(e Event) {
 	switch e := e.(type) {
 	case Acquire:
 		m.park(e.Waiter)
+	case KeepUp:
+		m.keepUp(e)
 	case Start:
 		m.refuse(e.Waiter, Refusal{Reason: AlreadyUp})
 	case Stop, Retire:

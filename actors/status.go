@@ -21,6 +21,7 @@ type Status struct {
 	LastUse    time.Time // zero: never, as far as known
 	RetryAt    time.Time // end of a backoff; zero: none
 	Reason     string    // of the state
+	Grounds    []Ground  // for it to be up although no request asks. Not to be written
 	Holding    int       // leases that hold it up
 	Passive    int       // leases that do not
 	Waiting    int       // requests and orders that wait for it to be up
@@ -38,7 +39,7 @@ type Status struct {
 func (m *Machine) status(now time.Time) Status {
 	s := Status{
 		State: m.state, Held: m.Held, Run: m.run, Pid: m.pid, Address: m.address,
-		Since: m.since, ReadySince: m.readySince, Reason: m.reason, Waiting: len(m.waiting),
+		Since: m.since, ReadySince: m.readySince, Reason: m.reason, Waiting: len(m.waiting), Grounds: m.grounds,
 		StartCount: m.StartCount, TotalUptime: m.TotalUptime, LastStart: m.LastStart, RecentStarts: m.RecentStarts,
 	}
 	if m.state == StateReady {

@@ -18,6 +18,8 @@ func (m *Machine) draining(e Event) {
 	switch e := e.(type) {
 	case Acquire:
 		m.park(e.Waiter)
+	case KeepUp:
+		m.keepUp(e)
 	case Start:
 		m.order(e.Waiter)
 	case Stop, Retire:
@@ -59,6 +61,8 @@ func (m *Machine) stopping(e Event) {
 	switch e := e.(type) {
 	case Acquire:
 		m.park(e.Waiter)
+	case KeepUp:
+		m.keepUp(e)
 	case Start:
 		m.order(e.Waiter)
 	case Stop, Retire:

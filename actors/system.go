@@ -6,7 +6,7 @@
 // events and returns effects. testdata/transitions.txt is its specification. An
 // instance (instance.go, carryout.go) is the actor around it. A conduct
 // (managed.go, delegated.go) does the slow work of one run and reports facts.
-// Starts take turns (turns.go).
+// Starts take turns (turns.go), after what the service depends on is up (needs.go).
 // What an earlier engine left is taken up again (resume.go, recognize.go, shared.go).
 // Requests do not go through any of it: they meet the run at its Gate.
 package actors
@@ -100,6 +100,9 @@ func (s *System) SpawnAll(specs []Spec) []*Service {
 		v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
 		if spec.Last != nil {
 			v.legacy.last = *spec.Last
+		}
+		for _, name := range spec.NeededBy {
+			v.legacy.grounds = append(v.legacy.grounds, needOf(name))
 		}
 		s.mu.Lock()
 		v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])

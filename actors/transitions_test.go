@@ -37,7 +37,7 @@ func (somebody) Refuse(Refusal) {}
 type play struct {
 	*Machine
 	now  time.Time
-	busy bool // other services start, and a start must wait for its turn
+	busy string // what a start must wait for; "": nothing
 }
 
 // Step is that of the machine, with the answer that Ask gets within the turn.
@@ -47,9 +47,9 @@ func (p *play) Step(e Event) []Effect {
 	if i < 0 {
 		return effects
 	}
-	var answer Event = TurnCame{p.fact()}
-	if p.busy {
-		answer = Queued{p.fact()}
+	var answer Event = TurnCame{p.fact(), ""}
+	if p.busy != "" {
+		answer = Queued{p.fact(), p.busy}
 	}
 	effects = slices.Clone(effects[:i])
 	return append(effects, p.Machine.Step(answer)...)
@@ -64,19 +64,28 @@ func (p *play) fact() Fact { return Fact{p.run, p.now} }
 func (p *play) after(d time.Duration) *play { p.now = p.now.Add(d); return p }
 
 func (p *play) acquire(w somebody) []Effect { return p.Step(Acquire{w, p.now}) }
-func (p *play) turnCame() []Effect          { return p.Step(TurnCame{p.fact()}) }
-func (p *play) launched() []Effect          { return p.Step(Launched{p.fact(), 100 + int(p.run)}) }
-func (p *play) returned() []Effect          { return p.Step(Returned{p.fact()}) }
-func (p *play) passed() []Effect            { return p.Step(ProbePassed{p.fact(), "127.0.0.1:80", p.now}) }
-func (p *play) probeFailed() []Effect       { return p.Step(ProbeFailed{p.fact(), "no answer", false}) }
-func (p *play) exited() []Effect            { return p.Step(Exited{p.fact(), "exit status 1"}) }
-func (p *play) served() []Effect            { return p.Step(Served{p.fact(), p.LastStart.Accepted, p.now, p.now}) }
-func (p *play) stillUp() []Effect           { return p.Step(StillUp{p.fact(), "stop command failed"}) }
-func (p *play) drained() []Effect           { return p.Step(Drained{p.fact()}) }
-func (p *play) refused() []Effect           { return p.Step(Refused{p.fact()}) }
-func (p *play) fired() []Effect             { return p.Step(TimerFired{p.timer, p.now}) }
-func (p *play) stop(hold bool) []Effect     { return p.Step(Stop{somebody("stopper"), hold, p.now}) }
-func (p *play) retired() []Effect           { return p.Step(Retire{somebody("retirer"), p.now}) }
+func (p *play) turnCame() []Effect          { return p.Step(TurnCame{p.fact(), "its turn to start has come"}) }
+func (p *play) lacking() []Effect {
+	return p.Step(Lacking{p.fact(), Refusal{Reason: StartTimeout, Detail: "db, which it depends on, is not up"}})
+}
+func (p *play) keptUp() []Effect {
+	return p.Step(KeepUp{needOf("web"), somebody("web"), p.now})
+}
+func (p *play) letGo() []Effect {
+	return p.Step(LetGo{"web", "web, which depends on it, is down", p.now})
+}
+func (p *play) launched() []Effect      { return p.Step(Launched{p.fact(), 100 + int(p.run)}) }
+func (p *play) returned() []Effect      { return p.Step(Returned{p.fact()}) }
+func (p *play) passed() []Effect        { return p.Step(ProbePassed{p.fact(), "127.0.0.1:80", p.now}) }
+func (p *play) probeFailed() []Effect   { return p.Step(ProbeFailed{p.fact(), "no answer", false}) }
+func (p *play) exited() []Effect        { return p.Step(Exited{p.fact(), "exit status 1"}) }
+func (p *play) served() []Effect        { return p.Step(Served{p.fact(), p.LastStart.Accepted, p.now, p.now}) }
+func (p *play) stillUp() []Effect       { return p.Step(StillUp{p.fact(), "stop command failed"}) }
+func (p *play) drained() []Effect       { return p.Step(Drained{p.fact()}) }
+func (p *play) refused() []Effect       { return p.Step(Refused{p.fact()}) }
+func (p *play) fired() []Effect         { return p.Step(TimerFired{p.timer, p.now}) }
+func (p *play) stop(hold bool) []Effect { return p.Step(Stop{somebody("stopper"), hold, p.now}) }
+func (p *play) retired() []Effect       { return p.Step(Retire{somebody("retirer"), p.now}) }
 
 func (p *play) recalled() []Effect {
 	return p.Step(Recall{true, "it could not be started", p.now, p.now})
@@ -113,7 +122,8 @@ var conditions = []struct {
 }{
 	{"stopped", func(p *play) {}},
 	{"stopped, held down", func(p *play) { p.Machine.Step(Stop{somebody("stopper"), true, p.now}) }},
-	{"starting, waiting for its turn", func(p *play) { p.busy = true; p.acquire("waiter") }},
+	{"starting, waiting for its turn", func(p *play) { p.busy = "its turn to start"; p.acquire("waiter") }},
+	{"starting, waiting for what it depends on", func(p *play) { p.busy = "db"; p.acquire("waiter") }},
 	{"starting, the launch is under way", func(p *play) { p.acquire("waiter") }},
 	{"starting, launched", func(p *play) { p.acquire("waiter"); p.launched() }},
 	{"starting, found running", func(p *play) {
@@ -196,6 +206,22 @@ var conditions = []struct {
 		p.always().Memory = Memory{LastRun: 6, Failures: 2, RetryAt: p.now.Add(700 * time.Millisecond)}
 		p.recalled()
 	}},
+	{"starting, web depends on it", func(p *play) { p.keptUp(); p.launched() }},
+	{"ready for ten seconds, web depends on it", func(p *play) { p.up(); p.keptUp(); p.after(10 * time.Second) }},
+	{"ready for an hour, web depends on it", func(p *play) { p.up(); p.keptUp(); p.after(time.Hour) }},
+	{"stopping, idle, web depends on its next run", func(p *play) { p.up(); p.after(5 * time.Minute); p.fired(); p.drained(); p.keptUp() }},
+	{"stopped after it has exited, web depends on it", func(p *play) { p.keptUp(); p.launched(); p.passed(); p.after(time.Hour).exited() }},
+	{"failed twice, in backoff, web depends on it", func(p *play) {
+		p.keptUp()
+		p.launched()
+		p.passed()
+		for range 2 {
+			p.exited()
+			p.fired()
+			p.launched()
+		}
+		p.exited()
+	}},
 	{"failed, its launch never came back", func(p *play) {
 		p.acquire("waiter")
 		p.stop(false)
@@ -222,7 +248,12 @@ var events = []struct {
 	}},
 	{"Recall", (*play).recalled},
 	{"Begun", func(p *play) []Effect { return p.Step(Begun{p.now}) }},
+	{"KeepUp", func(p *play) []Effect { return p.Step(KeepUp{needOf("new"), somebody("new"), p.now}) }},
+	{"KeepUp, nobody waits", func(p *play) []Effect { return p.Step(KeepUp{needOf("new"), nil, p.now}) }},
+	{"LetGo", (*play).letGo},
 	{"TurnCame", (*play).turnCame},
+	{"Queued", func(p *play) []Effect { return p.Step(Queued{p.fact(), "its turn to start"}) }},
+	{"Lacking", (*play).lacking},
 	{"Launched", (*play).launched},
 	{"Returned", (*play).returned},
 	{"ProbePassed", (*play).passed},
@@ -381,5 +412,5 @@ func effectText(p *play, e Effect) string {
 var refusalNames = map[RefusalReason]string{
 	StartFailed: "StartFailed", StartTimeout: "StartTimeout", Backoff: "Backoff", Held: "Held",
 	Overloaded: "Overloaded", Closing: "Closing", Interrupted: "Interrupted", AlreadyUp: "AlreadyUp",
-	NotUp: "NotUp", StopFailed: "StopFailed",
+	NotUp: "NotUp", StopFailed: "StopFailed", Needed: "Needed",
 }

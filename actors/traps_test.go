@@ -288,7 +288,7 @@ func TestOrderedStartNeedNotWaitForABackoff(t *testing.T) {
 
 func TestAStartThatWaitsForItsTurnIsNotTimed(t *testing.T) {
 	p := newPlay()
-	p.busy = true
+	p.busy = "its turn to start"
 	if effects := p.acquire("first"); has[Launch](effects) || has[Arm](effects) {
 		t.Fatalf("it did not wait: %v", effects)
 	}
@@ -314,7 +314,7 @@ func TestAStartThatWaitsForItsTurnIsNotTimed(t *testing.T) {
 
 func TestAStopOfAStartThatWaitsForItsTurnHasNothingToStop(t *testing.T) {
 	p := newPlay()
-	p.busy = true
+	p.busy = "its turn to start"
 	p.acquire("request")
 	if effects := p.stop(false); has[Term](effects) || !has[Withdraw](effects) {
 		t.Errorf("the effects of the stop are %v", effects)
@@ -324,7 +324,7 @@ func TestAStopOfAStartThatWaitsForItsTurnHasNothingToStop(t *testing.T) {
 	if !slices.Contains(effects, Effect(Grant{somebody("stopper")})) {
 		t.Errorf("the effects are %v", effects)
 	}
-	if has[Launch](p.Step(TurnCame{Fact{1, p.now}})) || p.StartCount != 0 {
+	if has[Launch](p.Step(TurnCame{Fact{1, p.now}, ""})) || p.StartCount != 0 {
 		t.Error("it was started all the same")
 	}
 }
@@ -348,7 +348,7 @@ func TestFactsOfAnEarlierLifeAreDropped(t *testing.T) {
 			older.Run = p.LastRun
 		}
 		for _, e := range []Event{
-			Queued{older}, TurnCame{older}, Launched{older, 1}, Returned{older},
+			Queued{older, "x"}, TurnCame{older, "x"}, Lacking{older, Refusal{Reason: StartFailed}}, Launched{older, 1}, Returned{older},
 			ProbePassed{older, "x", p.now}, ProbeFailed{older, "x", false}, Exited{older, "x"},
 			StillUp{older, "x"}, Drained{older}, InUse{older, p.now}, Served{older, p.now, p.now, p.now},
 			TimerFired{p.timer - 1, p.now}, TimerFired{p.LastSeq + 1, p.now},

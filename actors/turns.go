@@ -68,16 +68,16 @@ func (t *turns) close() {
 	t.closed = true
 }
 
-// ask answers within the turn of the actor; one that has to wait for its turn is
-// told later as well.
-func (i *instance) ask(r Run) {
+// askTurn answers within the turn of the actor; one that has to wait for its turn
+// is told later as well. why is what it has waited for already.
+func (i *instance) askTurn(r Run, why string) {
 	i.endTurn()
-	n := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}}) })
+	n := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}, "its turn to start has come"}) })
 	i.legacy.turn = n
 	if fact := (Fact{r, time.Now()}); n.has {
-		i.told = append(i.told, TurnCame{fact})
+		i.told = append(i.told, TurnCame{fact, why})
 	} else {
-		i.told = append(i.told, Queued{fact})
+		i.told = append(i.told, Queued{fact, "its turn to start"})
 	}
 }
 

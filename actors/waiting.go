@@ -62,8 +62,15 @@ func (m *Machine) cancel(w Waiter) {
 	m.leaving = slices.DeleteFunc(m.leaving, is)
 }
 
-func (m *Machine) grant(w Waiter)             { m.emit(Grant{w}) }
-func (m *Machine) refuse(w Waiter, r Refusal) { m.emit(Refuse{w, r}) }
+func (m *Machine) grant(w Waiter) {
+	m.answerGround(w, true)
+	m.emit(Grant{w})
+}
+
+func (m *Machine) refuse(w Waiter, r Refusal) {
+	m.answerGround(w, false)
+	m.emit(Refuse{w, r})
+}
 
 func (m *Machine) grantWaiting() {
 	for _, w := range m.waiting {

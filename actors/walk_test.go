@@ -59,7 +59,7 @@ func walk(seed uint64, steps *int, trace func(string, ...any)) (err error) {
 }
 
 func (w *world) somethingHappens() {
-	switch w.IntN(16) {
+	switch w.IntN(17) {
 	case 0, 1, 2:
 		w.request()
 	case 3:
@@ -86,9 +86,27 @@ func (w *world) somethingHappens() {
 			w.crash()
 		}
 	case 9:
+		w.ground([]string{"web", "cron", ""}[w.IntN(3)])
+	case 10:
 		w.now = w.now.Add(w.upTo(time.Millisecond))
 	default:
 		w.next()
+	}
+}
+
+// ground comes up, comes up once more, or goes.
+func (w *world) ground(by string) {
+	g := Ground{By: by, Why: "it is wanted"}
+	switch {
+	case w.chance(50):
+		if w.machine.state == StateReady {
+			w.gate.lastUse = w.now
+		}
+		w.tell(LetGo{by, "it is not wanted", w.now})
+	case w.chance(50):
+		w.tell(KeepUp{g, w.newcomer(false), w.now})
+	default:
+		w.tell(KeepUp{g, nil, w.now})
 	}
 }
 
@@ -172,6 +190,7 @@ func (w *world) restart() {
 	old := w.machine
 	w.let = time.Time{} // the next instance does not know of them
 	w.machine = NewMachine(w.limits, old.last().Memory)
+	w.machine.grounds = old.grounds
 	waiters := append(append([]Waiter{}, old.leaving...), old.waiting...)
 	switch last := old.last(); {
 	case last.Run != 0:
@@ -232,5 +251,5 @@ func (w *world) calmDown() {
 
 func (w *world) settledDown() bool {
 	m := w.machine
-	return m.run == 0 && w.inFlight == 0 && len(w.alive) == 0 || m.state == StateReady && m.limits.IdleTimeout == 0
+	return m.run == 0 && w.inFlight == 0 && len(w.alive) == 0 || m.state == StateReady && !m.sleeps()
 }

@@ -215,17 +215,31 @@ func (w *world) assertQuiet(what string, r Run) {
 // ask answers within the turn; others may be starting.
 func (w *world) ask(r Run) {
 	if w.chance(60) {
-		w.told = append(w.told, TurnCame{w.fact(r)})
+		w.told = append(w.told, TurnCame{w.fact(r), ""})
 		return
 	}
-	w.told = append(w.told, Queued{w.fact(r)})
+	w.told = append(w.told, Queued{w.fact(r), "db"})
 	w.queued = r
 	w.inEngine(w.upTo(20*time.Second), func() {
-		if w.queued == r {
+		switch {
+		case w.queued != r:
+		case w.chance(20):
 			w.queued = 0
-			w.tell(TurnCame{w.fact(r)})
+			w.tell(Lacking{w.fact(r), Refusal{Reason: StartFailed}})
+		case w.chance(20):
+			w.tell(Queued{w.fact(r), "its turn to start"})
+			w.inEngine(w.upTo(20*time.Second), func() { w.turnCame(r) })
+		default:
+			w.turnCame(r)
 		}
 	})
+}
+
+func (w *world) turnCame(r Run) {
+	if w.queued == r {
+		w.queued = 0
+		w.tell(TurnCame{w.fact(r), ""})
+	}
 }
 
 func (w *world) launch(r Run) {
@@ -331,6 +345,9 @@ func (w *world) shut(e Shut) []Event {
 		panic("the gate of another run was shut")
 	}
 	if !e.UnusedSince.IsZero() {
+		if len(w.machine.grounds) > 0 {
+			panic("tried for idleness while it is kept up")
+		}
 		if w.gate.holding > 0 {
 			return []Event{InUse{w.fact(e.Run), w.now}}
 		}
@@ -380,7 +397,10 @@ func (w *world) check() {
 	if asks := m.process == asking; asks && (m.state != StateStarting || w.queued != m.run || len(w.alive) > 0 || w.inFlight != 0) {
 		panic(fmt.Sprintf("%v, and run %d waits for its turn", m.state, m.run))
 	}
-	needsTimer := m.run != 0 && m.process != asking && (m.state != StateReady || m.limits.IdleTimeout > 0)
+	if m.state == StateReady && len(m.grounds) > 0 && m.timer != 0 {
+		panic("kept up, and the idle clock goes on")
+	}
+	needsTimer := m.run != 0 && m.process != asking && (m.state != StateReady || m.sleeps())
 	if needsTimer && m.timer == 0 {
 		panic(fmt.Sprintf("stuck in %v: no timer", m.state))
 	}
