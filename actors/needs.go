@@ -38,7 +38,7 @@ func needOf(name string) Ground { return Ground{By: name, Why: name + " depends 
 // ask has all at once come up that the service depends on, and then asks for the
 // turn of the start: nobody waits for another in a turn of his own.
 func (i *instance) ask(r Run) {
-	if len(i.spec.DependsOn) == 0 {
+	if len(i.dependsOn) == 0 {
 		i.askTurn(r, "")
 		return
 	}
@@ -46,7 +46,7 @@ func (i *instance) ask(r Run) {
 	n := &i.legacy.needs
 	i.forgetMissing(now)
 	n.run = r
-	for _, of := range i.spec.DependsOn {
+	for _, of := range i.dependsOn {
 		one := &need{of, i.Service}
 		n.missing = append(n.missing, one)
 		if !of.tell(KeepUp{needOf(i.Name()), one, now}) {
@@ -97,7 +97,7 @@ func (i *instance) keep() {
 		return
 	}
 	n.run = i.machine.run
-	for _, of := range i.spec.DependsOn {
+	for _, of := range i.dependsOn {
 		of.tell(KeepUp{needOf(i.Name()), nil, time.Now()})
 	}
 }
@@ -111,7 +111,7 @@ func (i *instance) letGo() {
 	now := time.Now()
 	i.forgetMissing(now)
 	n.run = 0
-	for _, of := range i.spec.DependsOn {
+	for _, of := range i.dependsOn {
 		of.tell(LetGo{i.Name(), i.Name() + ", which depends on it, is down", now})
 	}
 }

@@ -32,7 +32,7 @@ func (h *house) memberSpec(name, how string, more ...any) Spec {
 		case string:
 			args = append(args, m)
 		case *Service:
-			spec.DependsOn = append(spec.DependsOn, m)
+			spec.DependsOn = append(spec.DependsOn, m.Name())
 		}
 	}
 	spec.Managed.Argv = self(how, args...)
@@ -175,14 +175,9 @@ func TestWhatIsDependedOnIsKeptUpUnderTheNextEngine(t *testing.T) {
 	dbSpec.Last.age(time.Hour)
 	h.open()
 	webSpec.Found, dbSpec.Found = h.found("web"), h.found("db")
-	if !webSpec.Resumes() {
-		t.Fatal("web is not taken up")
-	}
-	dbSpec.NeededBy = []string{"web"}
-	db = h.system.Spawn(dbSpec)
+	both := h.system.SpawnAll([]Spec{dbSpec, webSpec})
+	db, web = both[0], both[1]
 	h.until(func() bool { return h.status(db).State == StateReady })
-	webSpec.DependsOn = []*Service{db}
-	web = h.system.Spawn(webSpec)
 	h.wake(web).Release()
 	if s := h.status(db); s.Pid != pid || s.State != StateReady || len(s.Grounds) != 1 {
 		t.Errorf("db: %+v", s)

@@ -73,8 +73,8 @@ func (s *Spec) leftover(now time.Time) Event {
 	return e
 }
 
-// Resumes tells whether a run that an earlier engine has left will be adopted.
-func (s *Spec) Resumes() bool {
+// resumes tells whether a run that an earlier engine has left will be adopted.
+func (s *Spec) resumes() bool {
 	_, resumes := s.leftover(time.Now()).(Adopt)
 	return resumes
 }

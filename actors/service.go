@@ -16,7 +16,9 @@ type Service struct {
 	gate   atomic.Pointer[Gate] // of the present run, or of the last
 	spec   Spec
 	system *System
-	pid    *actor.PID
+	pid    *actor.PID // nil: its actor was not born yet
+
+	dependsOn []*Service
 
 	door    sync.RWMutex // held for writing when the actor is about to end
 	closed  bool

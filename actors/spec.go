@@ -29,11 +29,9 @@ type Spec struct {
 	StartTimeout time.Duration
 	StopTimeout  time.Duration
 	DrainTimeout time.Duration
-	// DependsOn are up before the service is launched, and until nothing of it is left.
-	DependsOn []*Service
-	// NeededBy are the names of services that are going to be adopted, and depend on it
-	// (see Resumes): it is kept up for them until they let it go.
-	NeededBy []string
+	// DependsOn names services, spawned before this one or with it, that are up
+	// before it is launched and until nothing of it is left.
+	DependsOn []string
 
 	MaxPending int // requests that may wait for it at one time
 

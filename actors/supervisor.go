@@ -41,8 +41,15 @@ func (s *System) supervise(c actor.Context) {
 	}
 }
 
-// bear begins the actor of a service.
+// bear begins the actor of a service, after those it depends on: it may tell them
+// something at once.
 func (s *System) bear(c actor.Context, v *Service) {
+	if v.pid != nil {
+		return
+	}
+	for _, of := range v.dependsOn {
+		s.bear(c, of)
+	}
 	id := s.actors.ProcessRegistry.NextId()
 	v.pid = s.actors.NewLocalPID(c.Self().Id + "/" + id) // before its instance begins
 	props := actor.PropsFromProducer(func() actor.Actor { return &instance{Service: v} })

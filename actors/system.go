@@ -101,14 +101,14 @@ func (s *System) SpawnAll(specs []Spec) []*Service {
 		if spec.Last != nil {
 			v.legacy.last = *spec.Last
 		}
-		for _, name := range spec.NeededBy {
-			v.legacy.grounds = append(v.legacy.grounds, needOf(name))
-		}
 		s.mu.Lock()
 		v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
 		s.services[spec.Name] = v
 		s.mu.Unlock()
 		all[n] = v
+	}
+	for _, v := range all {
+		s.findNeeds(v)
 	}
 	born := make(chan struct{})
 	s.actors.Root.Send(s.supervisor, birth{all, born})
@@ -116,13 +116,29 @@ func (s *System) SpawnAll(specs []Spec) []*Service {
 	return all
 }
 
+// findNeeds finds the services that v depends on. Those that are spawned with one that
+// is going to be adopted are kept up for it from their beginning.
+func (s *System) findNeeds(v *Service) {
+	for _, name := range v.spec.DependsOn {
+		of := s.service(name)
+		v.dependsOn = append(v.dependsOn, of)
+		if of.pid == nil && v.spec.resumes() {
+			of.legacy.grounds = append(of.legacy.grounds, needOf(v.Name()))
+		}
+	}
+}
+
+// service is the one of a name, nil: there is none.
+func (s *System) service(name string) *Service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.services[name]
+}
+
 // Exited takes the exit of a process, for the service it belongs to. It is to be
 // the keeper's OnExit.
 func (s *System) Exited(e keeper.Exit) {
-	s.mu.Lock()
-	v := s.services[e.Service]
-	s.mu.Unlock()
-	if v != nil {
+	if v := s.service(e.Service); v != nil {
 		v.children.exited(e)
 	}
 }
@@ -130,10 +146,7 @@ func (s *System) Exited(e keeper.Exit) {
 // Ready takes what a process says of itself, for the service it belongs to. It is
 // to be the keeper's OnReady.
 func (s *System) Ready(p keeper.Process) {
-	s.mu.Lock()
-	v := s.services[p.Service]
-	s.mu.Unlock()
-	if v != nil {
+	if v := s.service(p.Service); v != nil {
 		v.children.speaks(p)
 	}
 }

@@ -77,8 +77,12 @@ func (c control) Stop(ctx context.Context, name string, hold bool) error {
 		return fmt.Errorf("%s is only proxied: it is not the engine's to stop", name)
 	}
 	err := s.actor.Stop(ctx, hold)
-	if errors.Is(err, actors.ErrNotUp) {
+	var refusal *actors.Refusal
+	switch {
+	case errors.Is(err, actors.ErrNotUp):
 		return admin.ErrNotUp
+	case errors.Is(err, actors.ErrNeeded) && errors.As(err, &refusal):
+		return fmt.Errorf("%w: %s", admin.ErrNeeded, refusal.Detail)
 	}
 	return err
 }
@@ -122,6 +126,7 @@ func (c control) detail(ctx context.Context, s *service) (admin.Detail, actors.S
 		},
 		StartTimeout: s.StartTimeout.Milliseconds(),
 		HealthCheck:  s.healthCheck(),
+		DependsOn:    s.DependsOn,
 	}
 	for _, r := range s.Routes {
 		d.Routes = append(d.Routes, describe(r))
@@ -144,6 +149,9 @@ func (c control) detail(ctx context.Context, s *service) (admin.Detail, actors.S
 		d.TotalUptime -= time.Since(st.ReadySince).Milliseconds()
 	}
 	d.Overloaded = st.Overloaded
+	for _, g := range st.Grounds {
+		d.KeptUp = append(d.KeptUp, g.Why)
+	}
 	d.LastStart = start(st.LastStart)
 	if trouble := s.trouble(); trouble != "" && st.State == actors.StateReady {
 		d.Reason = trouble

@@ -178,19 +178,7 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 		return err
 	}
 	e.memory.forget(e.byName)
-	own := environ()
-	var specs []actors.Spec
-	var woke []*service
-	for _, s := range e.services {
-		if !s.ProxyOnly {
-			spec := s.spec(own, found[s.Name], e.memory.last(s.Name))
-			spec.Shared = shared[s.Name]
-			specs, woke = append(specs, spec), append(woke, s)
-		}
-	}
-	for i, a := range e.system.SpawnAll(specs) {
-		woke[i].actor = a
-	}
+	e.spawn(found, shared)
 	close(woken)
 	return nil
 }

@@ -90,7 +90,7 @@ func (j *journal) state(r actors.Record) {
 	if r.Pid != 0 {
 		args = append(args, "pid", r.Pid)
 	}
-	if r.State == actors.StateReady {
+	if r.State == actors.StateReady && r.From != actors.StateReady {
 		args = append(args, steps(r.LastStart.Accepted, r.LastStart)...)
 	}
 	reason, output := r.Explain()

@@ -64,15 +64,24 @@ func (e *Engine) drain() {
 	}
 }
 
-// takeDown stops every service at once and waits for all. Each has a bound of its own: its drain and stop timeouts.
+// takeDown stops every service at once, but for those that others depend on, which are stopped when these are down or
+// could not be stopped. It waits for all. Each has a bound of its own: its drain and stop timeouts.
 func (e *Engine) takeDown() error {
 	var all sync.WaitGroup
 	failed := make([]error, len(e.services))
+	for _, s := range e.services {
+		s.done = make(chan struct{})
+	}
 	for i, s := range e.services {
 		if s.actor == nil {
+			close(s.done)
 			continue
 		}
 		all.Go(func() {
+			defer close(s.done)
+			for _, other := range s.dependants {
+				<-other.done
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout+s.StopTimeout+10*time.Second)
 			defer cancel()
 			if err := s.actor.Retire(ctx); err != nil {

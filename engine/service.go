@@ -31,6 +31,9 @@ type service struct {
 	woke    atomic.Uint64   // the last run whose wake was told
 	ways    []*route        // that lead to it
 	diary   diary           // of its changes of state
+
+	dependants []*service    // that depend on it
+	done       chan struct{} // closed when it has been taken down, as far as that was possible
 }
 
 // route is one way to a service; it is netio's Route.

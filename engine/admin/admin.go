@@ -24,6 +24,7 @@ var (
 	ErrNotFound     = errors.New("no such service")
 	ErrAlreadyUp    = errors.New("the service is already running or starting")
 	ErrNotUp        = errors.New("the service is not running")
+	ErrNeeded       = errors.New("another service depends on it")
 	ErrStartTimeout = errors.New("the service did not become ready in time")
 )
 
@@ -36,6 +37,7 @@ var said = []struct {
 	{ErrNotFound, http.StatusNotFound, "Service not found"},
 	{ErrAlreadyUp, http.StatusBadRequest, "Service is already running or starting"},
 	{ErrNotUp, http.StatusBadRequest, "Service is not online"},
+	{ErrNeeded, http.StatusConflict, "Service is needed by another"},
 	{ErrStartTimeout, http.StatusServiceUnavailable, "Service start timeout"},
 }
 
@@ -50,7 +52,7 @@ type Control interface {
 	// Start returns once the service is ready; ErrNotFound, ErrAlreadyUp, ErrStartTimeout, or the cause.
 	Start(ctx context.Context, name string) error
 	// Stop returns once the service is down; with hold it stays down, whatever requests arrive, until a Start.
-	// ErrNotFound, ErrNotUp, or the cause.
+	// ErrNotFound, ErrNotUp, ErrNeeded, or the cause.
 	Stop(ctx context.Context, name string, hold bool) error
 	// Down stops every service and returns; the engine ends when the answer has been sent.
 	Down(ctx context.Context) error
@@ -75,6 +77,7 @@ type Service struct {
 	Since             int64    `json:"since"` // when it came into its state
 	Held              bool     `json:"held"`
 	Reason            string   `json:"reason,omitempty"`
+	KeptUp            []string `json:"keptUp,omitempty"` // why it is up although no request asks, each in words
 }
 
 // Detail is one service in full.
@@ -82,6 +85,7 @@ type Detail struct {
 	Service
 	StartTimeout int64       `json:"startTimeout"`
 	HealthCheck  HealthCheck `json:"healthCheck"`
+	DependsOn    []string    `json:"dependsOn,omitempty"`
 	StartCount   int         `json:"startCount"`
 	TotalUptime  int64       `json:"totalUptime"` // ms in runs that have ended
 	Overloaded   int         `json:"overloaded"`  // requests refused as too many waited, since the engine began

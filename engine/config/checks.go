@@ -27,6 +27,7 @@ func (w *walk) config(tree *node) *Config {
 	w.settle(r, drafts)
 	w.sameNames(drafts)
 	w.sameRoutes(drafts)
+	w.dependences(drafts)
 	w.listeners(r, drafts)
 	r.Services = make([]Service, 0, len(drafts))
 	for _, d := range drafts {

@@ -71,6 +71,7 @@ type Service struct {
 	Always                                  bool          // up although nobody asks; then IdleTimeout is 0
 	IdleTimeout                             time.Duration // 0: never
 	MinUptime                               time.Duration // 0: none
+	DependsOn                               []string      // names of services that are not ProxyOnly; no cycles
 	StartTimeout, StopTimeout, DrainTimeout time.Duration
 	ResponseTimeout                         time.Duration
 	StopSignal                              syscall.Signal

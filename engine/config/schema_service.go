@@ -77,6 +77,8 @@ var serviceKeys = []key[draft]{
 		read: oneOf(func(d *draft) *string { return &d.restart }, "onRequest", "always")},
 	{name: "minUptime", doc: "not stopped as unused before it has been ready for so long",
 		read: duration(func(d *draft) *time.Duration { return &d.MinUptime })},
+	{name: "dependsOn", doc: "services that are up before it is launched, and for as long as it is",
+		read: eachOf("a list of names of services", serviceName(func(s *string) *string { return s }), func(d *draft) *[]string { return &d.DependsOn })},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
 		read: duration(func(d *draft) *time.Duration { return &d.StartTimeout })},
 	{name: "stopTimeout", dflt: "10s", doc: "from the stop signal to SIGKILL",

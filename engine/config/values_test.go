@@ -39,6 +39,7 @@ services:
     drainTimeout: 3m
     responseTimeout: 4m
     maxPending: 7
+    dependsOn: [shop]
     minUptime: 6m
     keepAwake: {websocket: false, sse: false}
     ignore: {userAgents: [UptimeRobot, bot/], paths: [/up, /robots.txt], status: 418, body: "fast asleep"}
@@ -75,7 +76,7 @@ services:
 			Cwd:         dir,
 			Env:         []string{"A=x=y", "A_=", "B=2"},
 			Logs:        Logs{3 << 20, 4},
-			IdleTimeout: 0, MinUptime: 6 * time.Minute, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
+			IdleTimeout: 0, MinUptime: 6 * time.Minute, DependsOn: []string{"shop"}, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
 			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, MaxPending: 7, HostHeader: "app.internal:81",
 			Ignore: Ignore{[]string{"uptimerobot", "bot/"}, []string{"/up", "/robots.txt"}, 418, "fast asleep"},
 			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
@@ -266,7 +267,7 @@ func TestNearest(t *testing.T) {
 	keys := names(serviceKeys)
 	for word, want := range map[string]string{
 		"idleTimout": "idleTimeout", "IDLETIMEOUT": "idleTimeout", "prot": "port", "hots": "host", "comands": "commands",
-		"proxyonly": "proxyOnly", "rnu": "run", "x": "", "": "", "dependsOn": "", strings.Repeat("run", 1000): "",
+		"proxyonly": "proxyOnly", "rnu": "run", "x": "", "": "", "dependencies": "", strings.Repeat("run", 1000): "",
 	} {
 		if got := nearest(word, keys); got != want {
 			t.Errorf("%.20q: got %q, want %q", word, got, want)

@@ -76,6 +76,8 @@ func printDetail(w io.Writer, d admin.Detail, now time.Time) {
 	line("active", active(d.Service))
 	line("last use", used(d.LastAccessTime, now))
 	if !d.ProxyOnly {
+		line("kept up", strings.Join(d.KeptUp, ", "))
+		line("depends on", strings.Join(d.DependsOn, ", "))
 		if d.IdleTimeout > 0 {
 			line("sleeps after", short(millis(d.IdleTimeout))+" without a request")
 		}

@@ -62,6 +62,8 @@ func whatFollows(why admin.Why, now time.Time) string {
 		return "the next request tries again; see: dynapm logs " + why.Name
 	case why.State == "ready" && why.ActiveConnections > 0:
 		return "requests in flight keep it up: " + active(why.Service)
+	case why.State == "ready" && len(why.KeptUp) > 0:
+		return "it is kept up: " + strings.Join(why.KeptUp, ", ")
 	case why.State == "ready" && why.IdleTimeout > 0:
 		return "it sleeps when nobody has used it for " + short(millis(why.IdleTimeout)) + "; last use: " + used(why.LastAccessTime, now)
 	case why.State == "ready":

@@ -55,13 +55,14 @@ its last starts, timed from the request or order that began each:
 func TestWhatFollows(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	for want, s := range map[string]admin.Service{
-		"the next request starts it":                                  {State: "stopped"},
-		"requests are refused until: dynapm start blog":               {Name: "blog", State: "stopped", Held: true},
-		"the next request tries again; see: dynapm logs blog":         {Name: "blog", State: "failed"},
-		"requests in flight keep it up: 2":                            {State: "ready", ActiveConnections: 2, IdleTimeout: 1000},
-		"it sleeps when nobody has used it for 5m; last use: 10s ago": {State: "ready", IdleTimeout: 300_000, LastAccessTime: 990_000},
-		"it never sleeps":                 {State: "ready"},
-		"requests wait until it is ready": {State: "stopping"},
+		"the next request starts it":                                           {State: "stopped"},
+		"requests are refused until: dynapm start blog":                        {Name: "blog", State: "stopped", Held: true},
+		"the next request tries again; see: dynapm logs blog":                  {Name: "blog", State: "failed"},
+		"requests in flight keep it up: 2":                                     {State: "ready", ActiveConnections: 2, IdleTimeout: 1000},
+		"it sleeps when nobody has used it for 5m; last use: 10s ago":          {State: "ready", IdleTimeout: 300_000, LastAccessTime: 990_000},
+		"it is kept up: web depends on it":                                     {State: "ready", IdleTimeout: 1000, KeptUp: []string{"web depends on it"}},
+		"it never sleeps":                                                      {State: "ready"},
+		"requests wait until it is ready":                                      {State: "stopping"},
 		"blog is only proxied: nothing is decided about it, as the engine nei": {Name: "blog", ProxyOnly: true},
 	} {
 		if got := whyOf(admin.Why{Service: s}, now); !strings.Contains(got, "\n"+want) {
