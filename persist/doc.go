@@ -3,9 +3,9 @@
 //
 // All of it is a hint. The keeper and the system know which processes run; the
 // store knows their history, and how to find again what nobody keeps. So the
-// package never stands in the way: what is put is gathered in memory, one
-// goroutine writes it in synced batches, and a disk that fails is reported while
-// services are served as before.
+// package never stands in the way: what is put is gathered in memory for a moment,
+// one goroutine writes it in synced batches, and a disk that fails is reported
+// while services are served as before.
 //
 // # What a crash leaves
 //
@@ -15,7 +15,8 @@
 // has the head with it, an empty value that carries the last sequence.
 //
 // State (Put). What was gathered but not written is lost, at most what came in
-// during one sync, and a service is known by the state before. The batches that
+// during the last 20 ms and one sync, and a service is known by the state before.
+// The batches that
 // were written are there up to some point and none after it. Nothing tells the
 // difference between a state that was not written and one that did not happen,
 // so Open's caller asks the system about every process it reads of. To know that

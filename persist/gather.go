@@ -20,7 +20,7 @@ type gathered struct {
 
 	mu       sync.Mutex
 	services map[string]known
-	pending  map[string]stale // to be written at once
+	pending  map[string]stale // to be written soon
 	touched  map[string]bool  // services whose last use is to be written with the next batch, or within a second
 	waiting  []chan error     // each PutSync: told how the batch that holds its record ended
 	closed   bool
@@ -136,15 +136,19 @@ func checkName(service string) error {
 	return nil
 }
 
-// change applies what makes something pending, and wakes the writer.
+// change applies what makes something pending, and wakes the writer, unless it has
+// been woken for what is pending already and nobody waits.
 func (g *gathered) change(apply func(*gathered)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return ErrClosed
 	}
+	known := len(g.pending) > 0
 	apply(g)
-	g.signal()
+	if !known || len(g.waiting) > 0 {
+		g.signal()
+	}
 	return nil
 }
 
@@ -155,12 +159,12 @@ func (g *gathered) signal() {
 	}
 }
 
-// due reports whether something is to be written at once, and whether there are
-// last uses to be written within a second.
-func (g *gathered) due() (now, soon bool) {
+// due reports what is to be written: something that is waited for, records that
+// nobody waits for, last uses.
+func (g *gathered) due() (waited, records, uses bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.pending)+len(g.waiting) > 0, len(g.touched) > 0
+	return len(g.waiting) > 0, len(g.pending) > 0, len(g.touched) > 0
 }
 
 // batch is what is taken to be written in one go.

@@ -36,7 +36,7 @@ type Options struct {
 // Safe for concurrent use.
 //
 // Nothing but PutSync and Close waits for the disk: what is put is gathered in
-// memory, by service, and one goroutine writes it. A disk that fails costs the
+// memory, by service, for a moment, and one goroutine writes it. A disk that fails costs the
 // memory of one record per service, and what was not written if the engine ends
 // before the disk works again.
 type Store struct {

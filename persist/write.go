@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	useEvery   = time.Second      // how often last uses are written
-	retryMost  = 30 * time.Second // between two tries to open a dead store
-	proven     = time.Minute      // a store that lived so long has earned a quick first try
-	batchBytes = 64 << 10         // a quarter of the memtable: above a half, Pebble takes a slower path
+	gatherFor  = 20 * time.Millisecond // from the first record that nobody waits for to its batch: a start makes four
+	useEvery   = time.Second           // how often last uses are written
+	retryMost  = 30 * time.Second      // between two tries to open a dead store
+	proven     = time.Minute           // a store that lived so long has earned a quick first try
+	batchBytes = 64 << 10              // a quarter of the memtable: above a half, Pebble takes a slower path
 )
 
 // writer is what the writing goroutine owns.
@@ -19,7 +20,8 @@ type writer struct {
 	mark     mark
 	sequence uint64 // of the last batch
 
-	uses  *time.Timer // runs while last uses wait to be written
+	due   *time.Timer // runs while something waits to be written
+	at    time.Time   // when it fires
 	armed bool
 
 	first  time.Duration // the first wait of a row of failures
@@ -29,8 +31,8 @@ type writer struct {
 }
 
 func newWriter(first time.Duration) writer {
-	w := writer{first: first, wait: first, uses: time.NewTimer(time.Hour), again: time.NewTimer(time.Hour)}
-	w.uses.Stop()
+	w := writer{first: first, wait: first, due: time.NewTimer(time.Hour), again: time.NewTimer(time.Hour)}
+	w.due.Stop()
 	w.again.Stop()
 	return w
 }
@@ -52,7 +54,7 @@ func (s *Store) write() {
 		select {
 		case <-s.gathered.wake:
 			s.woken()
-		case <-w.uses.C:
+		case <-w.due.C:
 			w.armed = false
 			s.commit()
 		case <-w.dead():
@@ -68,15 +70,25 @@ func (s *Store) write() {
 
 // woken looks what there is to write.
 func (s *Store) woken() {
-	w := &s.writer
-	now, soon := s.gathered.due()
+	waited, records, uses := s.gathered.due()
 	switch {
-	case now:
+	case waited:
 		s.commit()
-	case soon && !w.armed:
-		w.armed = true
-		w.uses.Reset(useEvery)
+	case records:
+		s.writer.within(gatherFor)
+	case uses:
+		s.writer.within(useEvery)
 	}
+}
+
+// within sees to it that what is pending is written after d at the latest.
+func (w *writer) within(d time.Duration) {
+	at := time.Now().Add(d)
+	if w.armed && !at.Before(w.at) {
+		return
+	}
+	w.at, w.armed = at, true
+	w.due.Reset(d)
 }
 
 // commit writes all that is pending and tells those who wait. It is false if
@@ -194,7 +206,7 @@ func (s *Store) finish() {
 	if !s.commit() {
 		s.reopen()
 	}
-	w.uses.Stop()
+	w.due.Stop()
 	w.again.Stop()
 	if _, fault := s.health.get(); fault != nil {
 		s.left = fault
