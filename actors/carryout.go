@@ -18,7 +18,7 @@ func (i *instance) carryOut(e Effect) {
 	case Doubt:
 		i.legacy.conduct.doubt(e.Address, e.Until)
 	case Probe:
-		i.legacy.conduct.probe(e.Until)
+		i.legacy.conduct.probe(e.Until, expected(i.machine.RecentStarts))
 	case Term:
 		i.legacy.conduct.term()
 	case Kill:

@@ -22,7 +22,7 @@ type conduct interface {
 	resume(found *keeper.Process, wasReady bool)
 	verify(until, coming time.Time) // see Verify
 	doubt(address string, until time.Time)
-	probe(until time.Time)
+	probe(until time.Time, expected time.Duration) // expected: of the check, from the launch; 0: nobody knows
 	term()
 	kill()
 	// ending is true once the run was told to end, until it is taken up again.
@@ -89,8 +89,22 @@ func (c *common) begin(ch *child) {
 }
 
 // probe waits for the service to pass its check.
-func (c *common) probe(until time.Time) {
-	c.watch(until, func(context.Context) bool { return true }, c.whole)
+func (c *common) probe(until time.Time, expected time.Duration) {
+	check := c.v.spec.Check
+	check.Expected = expected
+	c.watch(until, func(context.Context) bool { return true }, func(ctx context.Context) probe.Result { return c.check(ctx, check) })
+}
+
+// expected is the least that a start took of late, from the launch to the passed
+// check.
+func expected(past []PastStart) (least time.Duration) {
+	for _, p := range past {
+		took := p.Clock.Ready.Sub(p.Clock.Launched)
+		if p.Outcome == OutcomeReady && !p.Clock.Launched.IsZero() && took > 0 && (least == 0 || took < least) {
+			least = took
+		}
+	}
+	return least
 }
 
 // whole is the check of the service.
@@ -100,7 +114,7 @@ func (c *common) whole(ctx context.Context) probe.Result { return c.check(ctx, c
 // connection at the address that its requests go to.
 func (c *common) listensAt(address string) func(context.Context) probe.Result {
 	return func(ctx context.Context) probe.Result {
-		return probe.Wait(ctx, []string{address}, probe.Check{Kind: probe.TCP}, nil)
+		return probe.Wait(ctx, []string{address}, probe.Check{Kind: probe.TCP, Connect: true}, nil)
 	}
 }
 

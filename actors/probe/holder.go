@@ -51,9 +51,13 @@ func free(address string) bool {
 	return len(candidates) > 0
 }
 
-// bindable binds as servers do, so that only a listener is in the way and no
-// connection that lingers (socket(7)).
+// bindable tells that no listener has the address. Where the kernel cannot say so,
+// it binds as servers do, so that only a listener is in the way and no connection
+// that lingers (socket(7)).
 func bindable(address string) bool {
+	if ip, err := netip.ParseAddrPort(address); err == nil && lookUp(ip) == nobody {
+		return true
+	}
 	at, family, err := sockaddr(address)
 	if err != nil {
 		return false

@@ -24,7 +24,7 @@ func (w *waiter) tryHTTP(ctx context.Context) error {
 	}
 	var failures []error
 	for _, address := range w.addresses {
-		s, err := connect(ctx, address)
+		s, err := reach(ctx, address, w.known(address))
 		if err == nil {
 			w.listens(address)
 			err = w.ask(ctx, s, address, *target)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 type Kind string
 
 const (
-	TCP     Kind = "tcp"     // something listens on the address
+	TCP     Kind = "tcp"     // something listens on the address, and takes connections
 	HTTP    Kind = "http"    // and answers a request with an expected status
 	GRPC    Kind = "grpc"    // and says that it is serving, by grpc.health.v1 in plain HTTP/2
 	Redis   Kind = "redis"   // and answers PING
@@ -55,6 +56,12 @@ type Check struct {
 	Said    bool
 	Command string        // for messages; what runs it is given to Wait
 	Timeout time.Duration // of one try: 5 s
+	// Connect has a TCP check make a connection each time, however sure the kernel is
+	// that somebody listens.
+	Connect bool
+	// Expected is how long it has taken of late; 0: nobody knows. It is looked for all
+	// the time, but most eagerly then.
+	Expected time.Duration
 }
 
 func (c Check) withDefaults() Check {
@@ -105,9 +112,11 @@ func Wait(ctx context.Context, addresses []string, check Check, run func(context
 		if w.result.Err == nil {
 			return w.result
 		}
-		if !pause(ctx, pace(time.Since(began))) {
+		elapsed := time.Since(began)
+		if !pause(ctx, pace(elapsed)) {
 			return w.result
 		}
+		w.insist(elapsed)
 	}
 }
 
@@ -119,10 +128,13 @@ type waiter struct {
 	result    Result
 	output    output // of a Log check
 	last      error  // of a try that was not cut off by the end of the wait
+
+	trusting bool          // this try believes the kernel that nobody listens, or somebody does
+	insists  time.Duration // since the beginning: when the next try does not
 }
 
 func newWaiter(addresses []string, check Check, run func(context.Context) error) *waiter {
-	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run,
+	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run, insists: insistEvery,
 		output: output{path: check.Output, pattern: check.Pattern}}
 	if len(addresses) > 0 {
 		w.result.Address = addresses[0]
@@ -137,17 +149,17 @@ func (w *waiter) close() { w.output.close() }
 func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Duration) {
 	switch w.check.Kind {
 	case TCP:
-		return w.tryConnect, step
+		return w.tryConnect, w.step
 	case HTTP:
-		return w.tryHTTP, step
+		return w.tryHTTP, w.step
 	case GRPC:
-		return w.tryGRPC, step
+		return w.tryGRPC, w.step
 	case Redis:
-		return w.tryRedis, step
+		return w.tryRedis, w.step
 	case Log:
-		return w.tryLog, step
+		return w.tryLog, w.step
 	case Notify:
-		return w.tryNotify, step
+		return w.tryNotify, w.step
 	case Command:
 		return w.tryCommand, gentleStep
 	case None:
@@ -171,22 +183,18 @@ func (w *waiter) once(ctx context.Context, try func(context.Context) error) erro
 	return err
 }
 
-// step is the pause after a failed try, when the service has had elapsed to
-// start: little of a start is waited away, and no CPU burnt on a slow starter.
-func step(elapsed time.Duration) time.Duration {
-	return min(max(200*time.Microsecond, elapsed/50), 20*time.Millisecond)
-}
-
-// gentleStep is step for tries that cost a process each.
-func gentleStep(elapsed time.Duration) time.Duration {
-	return min(max(20*time.Millisecond, elapsed/10), time.Second)
-}
-
-// tryConnect connects to each address, and passes with the first that accepts.
+// tryConnect looks at each address, and passes with the first at which somebody
+// listens.
 func (w *waiter) tryConnect(ctx context.Context) error {
 	var failures []error
 	for _, address := range w.addresses {
-		s, err := connect(ctx, w.door(address))
+		door := w.door(address)
+		known := w.known(door)
+		if known == somebody && !w.check.Connect {
+			w.listens(address)
+			return nil
+		}
+		s, err := reach(ctx, door, known)
 		if err == nil {
 			w.listens(address)
 			s.close()
@@ -196,6 +204,34 @@ func (w *waiter) tryConnect(ctx context.Context) error {
 	}
 	return summary(failures)
 }
+
+// known is what the kernel knows of an address, in a try that believes it.
+func (w *waiter) known(address string) finding {
+	if at, err := netip.ParseAddrPort(address); w.trusting && err == nil && at.Addr().IsLoopback() {
+		return lookUp(at)
+	}
+	return unknown
+}
+
+// reach connects to an address, unless it is known that this would be refused.
+func reach(ctx context.Context, address string, known finding) (socket, error) {
+	if known == nobody {
+		return -1, &nobodyListens{address}
+	}
+	return connect(ctx, address)
+}
+
+// insist has the next try connect whatever the kernel knows of listeners, if none
+// has done so for a while: a packet filter can lead elsewhere what is sent to this
+// machine, as Docker's rules do where it uses no proxy. The first try does too.
+func (w *waiter) insist(elapsed time.Duration) {
+	w.trusting = elapsed < w.insists
+	if !w.trusting {
+		w.insists = elapsed + max(insistEvery, elapsed/10)
+	}
+}
+
+const insistEvery = 50 * time.Millisecond
 
 // door is where a check of address connects that looks at another port.
 func (w *waiter) door(address string) string {

@@ -32,7 +32,8 @@ func long(t *testing.T) context.Context {
 
 func TestStep(t *testing.T) {
 	for elapsed, want := range map[time.Duration]time.Duration{
-		0:                      200 * time.Microsecond,
+		0:                      100 * time.Microsecond,
+		5 * time.Millisecond:   100 * time.Microsecond,
 		10 * time.Millisecond:  200 * time.Microsecond,
 		50 * time.Millisecond:  time.Millisecond,
 		500 * time.Millisecond: 10 * time.Millisecond,
@@ -41,6 +42,19 @@ func TestStep(t *testing.T) {
 	} {
 		if got := step(elapsed); got != want {
 			t.Errorf("after %v: %v, want %v", elapsed, got, want)
+		}
+	}
+	for elapsed, want := range map[time.Duration]time.Duration{
+		0:                      100 * time.Microsecond,
+		50 * time.Millisecond:  10 * time.Millisecond,
+		89 * time.Millisecond:  time.Millisecond, // not beyond what is expected
+		90 * time.Millisecond:  500 * time.Microsecond,
+		120 * time.Millisecond: 500 * time.Microsecond,
+		150 * time.Millisecond: step(150 * time.Millisecond),
+		time.Hour:              20 * time.Millisecond,
+	} {
+		if got := expectantStep(elapsed, 100*time.Millisecond); got != want {
+			t.Errorf("after %v of 100ms: %v, want %v", elapsed, got, want)
 		}
 	}
 	if gentleStep(0) != 20*time.Millisecond || gentleStep(time.Second) != 100*time.Millisecond || gentleStep(time.Hour) != time.Second {

@@ -27,7 +27,7 @@ func (w *waiter) tryTalk(ctx context.Context, talk func(ctx context.Context, con
 
 func (w *waiter) talkTo(ctx context.Context, address string, talk func(context.Context, net.Conn, string) error) error {
 	door := w.door(address)
-	s, err := connect(ctx, door)
+	s, err := reach(ctx, door, w.known(door))
 	if err != nil {
 		return err
 	}

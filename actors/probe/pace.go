@@ -1,0 +1,39 @@
+package probe
+
+import "time"
+
+// shortStep is the least pause between two tries. A service that is quick to start
+// loses half of it.
+const shortStep = 100 * time.Microsecond
+
+// step is the pause after a failed try, when the service has had elapsed to
+// start: little of a start is waited away, and no CPU burnt on a slow starter.
+func step(elapsed time.Duration) time.Duration {
+	return min(max(shortStep, elapsed/50), 20*time.Millisecond)
+}
+
+// expectantStep is step for a service that has taken about as long as expected
+// before: seldom until shortly before that, often around it. One that has become
+// quicker loses a fifth of its time once.
+func expectantStep(elapsed, expected time.Duration) time.Duration {
+	from, to := expected-expected/10, expected+expected/4
+	switch {
+	case elapsed < from:
+		return max(shortStep, min(elapsed/5, from-elapsed))
+	case elapsed < to:
+		return min(max(shortStep, expected/200), step(elapsed))
+	}
+	return step(elapsed)
+}
+
+// gentleStep is step for tries that cost a process each.
+func gentleStep(elapsed time.Duration) time.Duration {
+	return min(max(20*time.Millisecond, elapsed/10), time.Second)
+}
+
+func (w *waiter) step(elapsed time.Duration) time.Duration {
+	if w.check.Expected > 0 {
+		return expectantStep(elapsed, w.check.Expected)
+	}
+	return step(elapsed)
+}
