@@ -14,17 +14,22 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
+// countingSyncs counts the batches that are written to a disk.
+func countingSyncs(disk vfs.FS) (vfs.FS, *atomic.Int64) {
+	syncs := new(atomic.Int64) // of the log
+	return errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
+			syncs.Add(1)
+		}
+		return nil
+	})), syncs
+}
+
 // TestUsesGoOutOnceASecond: a thousand uses of ten services are one batch.
 func TestUsesGoOutOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var syncs atomic.Int64 // of the log
 		disk := vfs.NewMem()
-		fs := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-			if op.Kind == errorfs.OpFileSyncData && strings.HasSuffix(op.Path, ".log") {
-				syncs.Add(1)
-			}
-			return nil
-		}))
+		fs, syncs := countingSyncs(disk)
 		s := open(t, Options{FS: fs})
 		for range 3 {
 			before := syncs.Load()
@@ -53,6 +58,40 @@ func TestUsesGoOutOnceASecond(t *testing.T) {
 		s = open(t, Options{FS: disk})
 		if got := s.Records(); len(got) != 10 || !got[0].LastUse.Equal(want) || got[0].State != "" {
 			t.Errorf("got %+v", got)
+		}
+		s.close()
+	})
+}
+
+// TestRecordsOfAMomentGoOutTogether: what is put in a moment is one batch after that moment. What is waited for is
+// written at once, and takes the rest along.
+func TestRecordsOfAMomentGoOutTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, syncs := countingSyncs(vfs.NewMem())
+		s := open(t, Options{FS: fs})
+		opened := syncs.Load()
+		batches := func() int64 { synctest.Wait(); return syncs.Load() - opened }
+		for _, state := range []string{"starting", "ready", "stopping"} {
+			s.Put(Record{Service: "a", State: state})
+			if n := batches(); n != 0 {
+				t.Errorf("%s was written at once", state)
+			}
+			time.Sleep(gatherFor / 4)
+		}
+		time.Sleep(gatherFor / 4)
+		if n := batches(); n != 1 {
+			t.Errorf("%d batches, want 1", n)
+		}
+		s.Put(Record{Service: "a", State: "stopped"})
+		if err := s.PutSync(t.Context(), Record{Service: "b", State: "starting"}); err != nil {
+			t.Error(err)
+		}
+		if n := batches(); n != 2 {
+			t.Errorf("%d batches, want 2", n)
+		}
+		time.Sleep(2 * gatherFor)
+		if n := batches(); n != 2 {
+			t.Errorf("%d batches, want 2: nothing was left to be written", n)
 		}
 		s.close()
 	})
