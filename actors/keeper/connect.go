@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -173,6 +174,9 @@ func (c *Client) fork() (process *os.Process, told *os.File, err error) {
 		return nil, nil, err
 	}
 	defer tell.Close()
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	handSlackOn()
 	argv := append(c.options.Executable[:len(c.options.Executable):len(c.options.Executable)], "-ready=3", c.dir.Path())
 	process, err = os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Files: []*os.File{null, log, log, tell},

@@ -71,6 +71,7 @@ func (p *program) fork() (Process, error) {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &unix.Sigset_t{}, nil); err != nil {
 		return Process{}, fmt.Errorf("cannot run %s: cannot unblock signals: %w", p.argv[0], err)
 	}
+	handSlackOn()
 	output := p.output.Fd()
 	attr := &syscall.ProcAttr{
 		Dir:   p.dir,

@@ -20,6 +20,7 @@
 //	notify.go  what services say of themselves
 //	family.go  which processes belong to a service, told by proc.go and marks.go
 //	adopt.go   the services of a keeper that was killed
+//	monitor.go what the Go runtime does beside, in engine and keeper
 //
 // Client is the engine's side:
 //

@@ -36,6 +36,7 @@ func Main(args []string) int {
 	if *asProgram != "" {
 		return become(*asProgram)
 	}
+	RelaxMonitor()
 	ownArgv = os.Args[:len(os.Args)-len(args)]
 	if flags.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "cannot run the keeper: its one argument is the state directory")

@@ -38,11 +38,16 @@ func rawConnect(fd int, to unix.Sockaddr) error {
 
 func rawClose(fd int) { syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
-// rawSleep may be ended early by a signal.
+// rawSleep may be ended early by a signal. The thread is woken on time from then
+// on: by default the kernel may be late by half of the shortest pause, and threads
+// that the monitor of the runtime has started would be much later.
 func rawSleep(d time.Duration) {
+	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, promptly, 0)
 	rest := unix.NsecToTimespec(d.Nanoseconds())
 	syscall.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&rest)), 0, 0)
 }
+
+const promptly = 1000 // ns
 
 func networkOrder(port int) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, uint16(port)))

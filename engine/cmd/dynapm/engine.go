@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"dynapm/actors/keeper"
 	"dynapm/engine"
 	"dynapm/engine/config"
 )
@@ -33,6 +34,7 @@ func load(flagged string) (*config.Config, error) {
 }
 
 func runEngine(args []string) error {
+	keeper.RelaxMonitor()
 	flags := flag.NewFlagSet("engine", flag.ContinueOnError)
 	file := configFlag(flags)
 	takeover := flags.Bool("takeover", false, "take the place of the engine that runs with the same state directory, if one does")
