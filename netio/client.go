@@ -33,6 +33,7 @@ type client struct {
 	queued     bool // it is in the loop's ready list
 	trusted    bool // the peer is one of Options.TrustedProxies
 	overloaded bool // it came above the soft cap
+	fresh      bool // none of its heads has been whole
 	listener   int
 	address    netip.Addr
 	ip         []byte // address as text
@@ -42,6 +43,21 @@ type client struct {
 	waits   int64   // in stateHead, since when
 
 	x *exchange // from a whole head until the next one is awaited, or the close; else nil
+}
+
+// newClient counts a connection, and makes it a client that is yet to be handed to a loop.
+func (s *Server) newClient(listener int, address netip.Addr) *client {
+	clients, sockets := s.clients.Add(1), s.sockets.Add(1)
+	return &client{
+		listener: listener, address: address, ip: address.AppendTo(nil), trusted: s.options.trusts(address),
+		overloaded: clients > s.limits.clients || sockets > s.limits.soft, fresh: true,
+	}
+}
+
+// uncount forgets a connection that newClient has counted.
+func (s *Server) uncount() {
+	s.clients.Add(-1)
+	s.sockets.Add(-1)
 }
 
 // wake handles an event on the connection, and whatever else may have changed for it. A client that keeps its loop busy
@@ -156,7 +172,7 @@ func (c *client) room() *buffer {
 func (c *client) awaitHead() bool {
 	t := &c.s.server.options.Timeouts
 	switch {
-	case c.in != nil:
+	case c.in != nil || c.fresh && !c.s.closing():
 		if c.waits == 0 {
 			c.waits = c.s.now
 		}
@@ -173,7 +189,7 @@ func (c *client) awaitHead() bool {
 func (c *client) expire() {
 	switch c.state {
 	case stateHead:
-		if c.in != nil {
+		if c.in != nil || c.fresh {
 			c.s.tally.headTimeout.Add(1)
 		}
 		c.close()

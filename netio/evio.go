@@ -79,19 +79,13 @@ func listenersAt(address netip.AddrPort) ([]int, error) {
 
 // handOver makes a connection that evio has let go the loop's. The call that adds it to the loop's epoll also wakes the
 // loop: the new socket is writable, and that is its first event. It may have been closed again when this returns.
-func (s *splicer) handOver(fd, listener int, address netip.Addr, a *arrival) syscall.Errno {
+func (s *splicer) handOver(c *client, fd int) syscall.Errno {
 	if errno := sysCloseOnExec(fd); errno != 0 {
 		return errno
 	}
-	c := &client{
-		s: s, listener: listener, address: address, ip: address.AppendTo(nil),
-		trusted: s.server.options.trusts(address), overloaded: a.overloaded,
-	}
-	if len(a.bytes) > 0 {
-		c.in = &buffer{data: a.bytes, w: len(a.bytes)}
-	}
+	c.s = s
 	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), toClient: true, blocking: true, owner: c}
-	s.tally.bytesIn.Add(int64(len(a.bytes)))
+	s.tally.bytesIn.Add(int64(len(bytesOf(c.in))))
 	s.handed.Add(1)
 	errno := s.register(&c.conn)
 	if errno != 0 {

@@ -51,7 +51,7 @@ func (c *client) begin(n int) {
 	s, r := c.s, &c.s.request
 	s.headOf = c
 	s.tally.requests.Add(1)
-	c.scanned, c.waits = 0, 0
+	c.scanned, c.waits, c.fresh = 0, 0, false
 	s.wheel.set(&c.timer, 0)
 	c.x = s.exchanges.get()
 	*c.x = exchange{

@@ -27,8 +27,7 @@ type front struct {
 	turn   int           // of the splicers
 	yields atomic.Bool   // what it has accepted is not closed but handed to the loops when it stops
 
-	restarts     atomic.Int64
-	headTimeouts atomic.Int64
+	restarts atomic.Int64
 }
 
 const (

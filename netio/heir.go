@@ -53,12 +53,14 @@ func (s *Server) Adopt(i Inheritance) error {
 		sysClose(i.FD)
 		return nil
 	}
-	clients, sockets := s.clients.Add(1), s.sockets.Add(1)
-	a := &arrival{bytes: i.Bytes, overloaded: clients > s.limits.clients || sockets > s.limits.soft}
+	c := s.newClient(i.Listener, address)
+	c.fresh = false
+	if len(i.Bytes) > 0 {
+		c.in = &buffer{data: i.Bytes, w: len(i.Bytes)}
+	}
 	loop := s.splicers[s.adopted.Add(1)%uint64(len(s.splicers))]
-	if errno := loop.handOver(i.FD, i.Listener, address, a); errno != 0 {
-		s.clients.Add(-1)
-		s.sockets.Add(-1)
+	if errno := loop.handOver(c, i.FD); errno != 0 {
+		s.uncount()
 		sysClose(i.FD)
 		return fmt.Errorf("cannot adopt a client: %w", errno)
 	}
@@ -99,30 +101,14 @@ func (r *round) empty() error {
 			return err
 		}
 	}
-	r.wakeAll()
 	// A connection shows itself in a later turn of evio's loop than it was accepted in, and leaves it in another. A turn
 	// takes up to 64 events and accepts one connection of each listener at most: so many turns are more than enough for
 	// those that have not shown themselves, and the others are counted.
-	for turns := 0; turns < 16 || r.unfinished() && turns < 10_000; turns++ {
+	for turns := 0; turns < 16 || r.opened.Load() > 0 && turns < 10_000; turns++ {
 		r.bell.ring()
 		if err := r.await(r.heard); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// wakeAll has onData called for each connection without a whole head.
-func (r *round) wakeAll() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for a := r.first; a != nil; a = a.next {
-		a.conn.Wake()
-	}
-}
-
-func (r *round) unfinished() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.first != nil
 }

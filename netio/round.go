@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,15 +23,9 @@ type round struct {
 	over  chan error // evio's Serve has returned
 	heard chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
 
-	replaced []int       // evio's descriptors for listeners, which are ours now
-	request  request     // to see whether a head is whole
-	emptied  atomic.Bool // evio has nothing more to give to the loops
-	early    [bufferSize]byte
-
-	mu          sync.Mutex // guards what follows, and that no connection is closed while it is woken
-	first, last *arrival   // connections without a whole head, oldest first
-	sweeper     *time.Timer
-	sweeping    bool // the sweeper will come
+	replaced []int        // evio's descriptors for listeners, which are ours now
+	opened   atomic.Int64 // connections that evio has shown and not let go
+	emptied  atomic.Bool  // evio has nothing more to give to the loops
 }
 
 // startRound has evio serve in a goroutine of its own. It is not begun without the descriptors for all of it: evio that
@@ -51,8 +44,6 @@ func startRound(f *front) (*round, error) {
 	}
 	r.spare.release(decoys)
 	r.doze = newDoze(r.bell)
-	r.sweeper = time.AfterFunc(time.Hour, r.sweep)
-	r.sweeper.Stop()
 	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
 	addresses := make([]string, len(listeners)+1)
 	for i := range addresses {
@@ -65,7 +56,6 @@ func startRound(f *front) (*round, error) {
 		err := evio.Serve(events, addresses...)
 		r.spare.release(0)
 		r.bell.close()
-		r.sweeper.Stop()
 		r.doze.timer.Stop()
 		select {
 		case err = <-r.heard: // why Serving has refused, or nothing of interest
@@ -115,6 +105,7 @@ func (r *round) onServing(s evio.Server) (action evio.Action) {
 	return evio.None
 }
 
+// onOpened has evio let go of a connection at once: who is to be served waits for its head with a loop.
 func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.Action) {
 	defer r.rescue(&action, evio.Close)
 	s := r.front.server
@@ -130,15 +121,10 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 		s.refused.Add(1)
 		return nil, o, evio.Close
 	}
-	clients, sockets := s.clients.Add(1), s.sockets.Add(1)
-	a := &arrival{conn: c, since: time.Now(), overloaded: clients > s.limits.clients || sockets > s.limits.soft}
-	r.join(a)
-	c.SetContext(a)
-	o.ReuseInputBuffer = true // what is kept of it is copied
-	// Most clients send their head right behind the handshake. What is here already need not wait until evio has asked
-	// its epoll for it, and then asked it for no more: of a connection's five calls of epoll_ctl that saves two.
-	n, _ := sysRead(connFd(c), r.early[:])
-	return nil, o, r.collect(a, r.early[:max(n, 0)])
+	r.opened.Add(1)
+	address := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
+	c.SetContext(s.newClient(c.AddrIndex()-1, address))
+	return nil, o, evio.Detach
 }
 
 // onBell is called when the bell comes, and each time it is rung.
@@ -158,41 +144,14 @@ func (r *round) onBell(c evio.Conn) evio.Action {
 	return evio.None
 }
 
-// unlessYielding is what is done with a connection whose head is not whole.
-func (r *round) unlessYielding(action evio.Action) evio.Action {
-	if r.front.yields.Load() {
-		return evio.Detach
-	}
-	return action
-}
-
-// onData collects the first head. Good or bad, a head that is decided goes to a splicer. evio calls it without data
-// after a Wake.
+// onData is called for the bell alone: with data when it says hush, and without after a Wake.
 func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) {
 	defer r.rescue(&action, evio.Close)
-	a, ok := c.Context().(*arrival)
-	switch {
-	case !ok && len(in) > 0:
+	if len(in) > 0 {
 		r.doze.sleep()
 		return nil, evio.None
-	case !ok:
-		return nil, r.onBell(c)
-	case a.expired.Load():
-		return nil, evio.Close
 	}
-	return nil, r.collect(a, in)
-}
-
-// collect takes in what has arrived of a head, and has evio let go of the connection once that is decided.
-func (r *round) collect(a *arrival, in []byte) evio.Action {
-	if len(in) == 0 {
-		return r.unlessYielding(evio.None)
-	}
-	a.bytes = append(a.bytes, in...)
-	if n, err := parseRequest(a.bytes, &r.request); n > 0 || err != nil {
-		return evio.Detach
-	}
-	return r.unlessYielding(evio.None)
+	return nil, r.onBell(c)
 }
 
 // onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.
@@ -201,17 +160,14 @@ func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Act
 	defer func() {
 		if !handed {
 			rwc.Close()
-			f.server.clients.Add(-1)
-			f.server.sockets.Add(-1)
+			f.server.uncount()
 		}
 	}()
 	defer r.rescue(&action, evio.None)
-	a := c.Context().(*arrival)
-	r.leave(a)
+	r.opened.Add(-1)
 	loop := f.server.splicers[f.turn%len(f.server.splicers)]
 	f.turn++
-	address := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
-	errno := loop.handOver(detachedFd(rwc), c.AddrIndex()-1, address, a)
+	errno := loop.handOver(c.Context().(*client), detachedFd(rwc))
 	if handed = errno == 0; !handed {
 		f.server.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
 	}
@@ -223,10 +179,9 @@ func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
 	if r.bell.lost(c) {
 		r.spare.release(0) // the loop ends
 	}
-	if a, ok := c.Context().(*arrival); ok { // else it was refused, or never opened
-		r.leave(a)
-		r.front.server.clients.Add(-1)
-		r.front.server.sockets.Add(-1)
+	if _, ok := c.Context().(*client); ok { // else it was refused, or never opened
+		r.opened.Add(-1)
+		r.front.server.uncount()
 	}
 	return evio.None
 }

@@ -106,7 +106,6 @@ func (s *Server) Counters() Counters {
 		Refused:     s.refused.Load(),
 	}
 	c.Errors.Accept = s.front.restarts.Load()
-	c.Errors.HeadTimeout = s.front.headTimeouts.Load()
 	for _, loop := range s.splicers {
 		loop.tally.addTo(&c)
 	}

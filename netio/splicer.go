@@ -220,8 +220,7 @@ func (s *splicer) forget(c *client) {
 	}
 	c.next, c.prev = nil, nil
 	s.handed.Add(-1)
-	s.server.clients.Add(-1)
-	s.server.sockets.Add(-1)
+	s.server.uncount()
 }
 
 // rescue keeps a panic from ending more than the connection it came from.
