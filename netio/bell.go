@@ -13,7 +13,7 @@ import (
 // that takes the place of one more listener.
 type bell struct {
 	listener *Listener
-	client   int // our end; it is written to by hush only
+	client   int // our end
 
 	mu   sync.Mutex
 	conn evio.Conn // the loop's end, as long as the loop has it
@@ -68,15 +68,6 @@ func (b *bell) ring() {
 	defer b.mu.Unlock()
 	if b.conn != nil {
 		b.conn.Wake()
-	}
-}
-
-// hush has the loop read something from the bell: it may sleep (see doze).
-func (b *bell) hush() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.conn != nil {
-		unix.Write(b.client, []byte{0})
 	}
 }
 

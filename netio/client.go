@@ -30,6 +30,8 @@ type client struct {
 	next, prev *client // all of the loop
 	state      clientState
 	adopted    bool // the loop has seen it
+	watched    bool // it is in the loop's epoll
+	guest      bool // it is with the front's loop, and may be passed on
 	queued     bool // it is in the loop's ready list
 	trusted    bool // the peer is one of Options.TrustedProxies
 	overloaded bool // it came above the soft cap
@@ -75,6 +77,9 @@ const stepsPerTurn = 32
 func (c *client) run() {
 	for range stepsPerTurn {
 		if !c.step() {
+			if !c.watched && (c.state != stateRelay || !c.writable) && c.state != stateClosed {
+				c.watch()
+			}
 			return
 		}
 	}
@@ -114,6 +119,9 @@ func (c *client) readHead() bool {
 	for {
 		if p := bytesOf(c.in); len(p) > c.scanned {
 			if n, err := c.scan(p); n > 0 {
+				if c.guest && !c.stays() {
+					return false
+				}
 				c.begin(n)
 				return true
 			} else if err != nil {
@@ -172,6 +180,8 @@ func (c *client) room() *buffer {
 func (c *client) awaitHead() bool {
 	t := &c.s.server.options.Timeouts
 	switch {
+	case c.guest && c.s.handed.Load() > guestClients:
+		c.passOn()
 	case c.in != nil || c.fresh && !c.s.closing():
 		if c.waits == 0 {
 			c.waits = c.s.now

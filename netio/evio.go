@@ -83,9 +83,8 @@ func (s *splicer) handOver(c *client, fd int) syscall.Errno {
 	if errno := sysCloseOnExec(fd); errno != 0 {
 		return errno
 	}
-	c.s = s
+	c.s, c.watched = s, true
 	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), toClient: true, blocking: true, owner: c}
-	s.tally.bytesIn.Add(int64(len(bytesOf(c.in))))
 	s.handed.Add(1)
 	errno := s.register(&c.conn)
 	if errno != 0 {

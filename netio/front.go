@@ -24,7 +24,6 @@ type front struct {
 	pings  chan chan<- struct{}
 	ended  chan struct{} // closed when there are no more rounds
 	err    error         // why, if nobody asked for it; written before ended is closed
-	turn   int           // of the splicers
 	yields atomic.Bool   // what it has accepted is not closed but handed to the loops when it stops
 
 	restarts atomic.Int64
@@ -126,6 +125,7 @@ func (f *front) round(first bool) (served bool, err error) {
 	if err := r.await(r.heard); err != nil {
 		return true, err
 	}
+	f.server.guest().inbox.post(message{kind: hostMessage, host: r.lodging})
 	for {
 		select {
 		case err := <-r.over:

@@ -58,7 +58,8 @@ func (s *Server) Adopt(i Inheritance) error {
 	if len(i.Bytes) > 0 {
 		c.in = &buffer{data: i.Bytes, w: len(i.Bytes)}
 	}
-	loop := s.splicers[s.adopted.Add(1)%uint64(len(s.splicers))]
+	loop := s.nextLoop()
+	loop.tally.bytesIn.Add(int64(len(i.Bytes)))
 	if errno := loop.handOver(c, i.FD); errno != 0 {
 		s.uncount()
 		sysClose(i.FD)

@@ -19,6 +19,7 @@ const (
 	yieldMessage                     // heir, done: clients go to the heir
 	pingMessage                      // done
 	bridgeMessage                    // bridge
+	hostMessage                      // host: where to move in
 )
 
 // A message is what other goroutines tell a loop.
@@ -30,6 +31,7 @@ type message struct {
 	bridge  *bridge
 	answer  Answer
 	heir    Heir
+	host    *lodging
 	done    *countdown
 }
 

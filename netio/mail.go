@@ -30,6 +30,8 @@ func (s *splicer) handleMail() {
 			m.done.report()
 		case cutMessage:
 			s.cut()
+		case hostMessage:
+			s.host = m.host
 		case bridgeMessage:
 			s.current = m.bridge.client
 			m.bridge.client.bridged(m.bridge)

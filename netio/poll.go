@@ -54,10 +54,13 @@ func (s *splicer) wait() {
 
 // patience is how many milliseconds the loop may sleep; -1: for ever.
 func (s *splicer) patience() int {
-	if len(s.ready) > 0 || s.turned < len(s.turning) {
+	if len(s.ready) > 0 || s.turned < len(s.turning) || len(s.arrived) > 0 {
 		return 0
 	}
 	ns := s.wheel.wait(s.now)
+	if len(s.unwatched) > 0 && (ns < 0 || ns > int64(lateness)) {
+		ns = int64(lateness)
+	}
 	if len(s.buffers.free) > spareBuffers || len(s.pipes.free) > 0 {
 		if ns < 0 || ns > int64(time.Second) {
 			ns = int64(time.Second)

@@ -16,12 +16,12 @@ import (
 
 // A round is one run of evio's Serve. Its methods on* are the callbacks, which evio calls on its one loop.
 type round struct {
-	front *front
-	bell  *bell
-	doze  *doze
-	spare spareFiles
-	over  chan error // evio's Serve has returned
-	heard chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
+	front   *front
+	bell    *bell
+	lodging *lodging
+	spare   spareFiles
+	over    chan error // evio's Serve has returned
+	heard   chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
 
 	replaced []int        // evio's descriptors for listeners, which are ours now
 	opened   atomic.Int64 // connections that evio has shown and not let go
@@ -43,7 +43,7 @@ func startRound(f *front) (*round, error) {
 		return nil, err
 	}
 	r.spare.release(decoys)
-	r.doze = newDoze(r.bell)
+	r.lodging = newLodging(r.bell)
 	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
 	addresses := make([]string, len(listeners)+1)
 	for i := range addresses {
@@ -56,7 +56,7 @@ func startRound(f *front) (*round, error) {
 		err := evio.Serve(events, addresses...)
 		r.spare.release(0)
 		r.bell.close()
-		r.doze.timer.Stop()
+		r.lodging.close()
 		select {
 		case err = <-r.heard: // why Serving has refused, or nothing of interest
 		default:
@@ -110,15 +110,13 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 	defer r.rescue(&action, evio.Close)
 	s := r.front.server
 	if c.AddrIndex() == 0 {
-		if action = r.onBell(c); action == evio.None {
-			r.doze.begin(c)
-		}
-		return nil, o, action
+		r.lodging.epoll = epollOf(c)
+		return nil, o, r.onBell(c)
 	}
-	r.doze.busy = true
 	s.accepted.Add(1)
 	if s.sockets.Load() >= s.limits.hard || connFd(c) >= s.limits.lastFile {
 		s.refused.Add(1)
+		r.lodging.host(false)
 		return nil, o, evio.Close
 	}
 	r.opened.Add(1)
@@ -144,14 +142,14 @@ func (r *round) onBell(c evio.Conn) evio.Action {
 	return evio.None
 }
 
-// onData is called for the bell alone: with data when it says hush, and without after a Wake.
-func (r *round) onData(c evio.Conn, in []byte) (out []byte, action evio.Action) {
+// onData is called for the bell alone, after a Wake.
+func (r *round) onData(c evio.Conn, _ []byte) (out []byte, action evio.Action) {
 	defer r.rescue(&action, evio.Close)
-	if len(in) > 0 {
-		r.doze.sleep()
-		return nil, evio.None
+	if action = r.onBell(c); action == evio.None {
+		r.lodging.welcome()
+		r.lodging.host(false)
 	}
-	return nil, r.onBell(c)
+	return nil, action
 }
 
 // onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.
@@ -165,9 +163,12 @@ func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Act
 	}()
 	defer r.rescue(&action, evio.None)
 	r.opened.Add(-1)
-	loop := f.server.splicers[f.turn%len(f.server.splicers)]
-	f.turn++
-	errno := loop.handOver(c.Context().(*client), detachedFd(rwc))
+	client, fd := c.Context().(*client), detachedFd(rwc)
+	if handed = r.lodging.receive(client, fd); handed {
+		r.lodging.host(r.opened.Load() > 0)
+		return evio.None
+	}
+	errno := f.server.nextLoop().handOver(client, fd)
 	if handed = errno == 0; !handed {
 		f.server.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
 	}

@@ -13,7 +13,7 @@ type Server struct {
 	options  Options
 	limits   limits
 	table    table
-	splicers []*splicer
+	splicers []*splicer // the guest is the last
 	front    *front
 
 	generation atomic.Uint32
@@ -21,8 +21,8 @@ type Server struct {
 	sockets    atomic.Int64 // those, the connections to backends, and the descriptors of pipes
 	pipes      atomic.Int64
 	accepted   atomic.Int64
-	refused    atomic.Int64 // by the hard cap
-	adopted    atomic.Uint64
+	refused    atomic.Int64  // by the hard cap
+	turn       atomic.Uint32 // of the loops, for the next client
 
 	stopFront sync.Once
 	beside    sync.WaitGroup  // goroutines that the loops have started: bridges, and lines of the log
@@ -44,7 +44,7 @@ func Serve(o Options) (*Server, error) {
 func serve(o Options, l limits) (*Server, error) {
 	s := &Server{options: o, limits: l}
 	s.life, s.kill = context.WithCancel(context.Background())
-	for range s.options.Splicers {
+	for range s.options.Splicers + 1 {
 		loop, err := newSplicer(s)
 		if err != nil {
 			s.endLoops()
@@ -60,6 +60,14 @@ func serve(o Options, l limits) (*Server, error) {
 	}
 	s.front = front
 	return s, nil
+}
+
+// guest is the front's own loop.
+func (s *Server) guest() *splicer { return s.splicers[s.options.Splicers] }
+
+// nextLoop is the one that gets the next client.
+func (s *Server) nextLoop() *splicer {
+	return s.splicers[s.turn.Add(1)%uint32(s.options.Splicers)]
 }
 
 // Retire closes the pooled connections of b, whose run is over, and pools none of them any more. With cut it also ends

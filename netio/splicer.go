@@ -38,7 +38,14 @@ type splicer struct {
 	current  owner // whose event is being handled
 	draining bool
 	cutting  bool
-	heir     Heir // who gets the clients; nil: nobody
+
+	inner     int       // evio's epoll, if the loop is its guest, else -1
+	called    bool      // evio has something to do
+	host      *lodging  // where to move in
+	arrived   []*client // from evio: from settled on they are still to be dealt with
+	settled   int
+	unwatched []*client // not in epoll, by age
+	heir      Heir      // who gets the clients; nil: nobody
 
 	wheel   wheel
 	trimmed int64 // when the buffers were last trimmed
@@ -72,7 +79,7 @@ func newSplicer(server *Server) (*splicer, error) {
 		return nil, errno
 	}
 	return &splicer{
-		server: server, poll: pollTime(server.options.Splicers), epoll: epoll, inbox: box, start: time.Now().Add(-time.Second),
+		server: server, poll: pollTime(server.options.Splicers), epoll: epoll, inner: -1, inbox: box, start: time.Now().Add(-time.Second),
 		ended: make(chan struct{}), pipes: pipePool{server: server}, pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
 	}, nil
 }
@@ -86,6 +93,10 @@ func (s *splicer) run() {
 	s.now = s.clock()
 	for !s.draining || s.handed.Load() > 0 {
 		s.turn()
+		if l := s.host; l != nil {
+			s.host = nil
+			s.moveInto(l)
+		}
 	}
 	s.end()
 }
@@ -95,19 +106,26 @@ func (s *splicer) closing() bool { return s.draining && s.heir == nil }
 
 // turn waits for events and handles them. What is handled is counted before, so that after a panic the next turn goes
 // on behind what has caused it.
-func (s *splicer) turn() {
+func (s *splicer) turn() { s.attend(true) }
+
+// attend is a turn that may leave the waiting out.
+func (s *splicer) attend(wait bool) {
 	defer s.rescue()
 	s.handleMail()
-	if s.at == s.n {
+	if s.at == s.n && wait {
 		s.wait()
 		s.noteAll()
+	} else if !wait {
+		s.now = s.clock()
 	}
 	for s.at < s.n {
 		ev := &s.events[s.at]
 		s.at++
 		s.handle(int(ev.Fd), uint32(ev.Pad))
 	}
+	s.handleArrived()
 	s.handleReady()
+	s.watchLate()
 	for t := s.wheel.due(s.now); t != nil; t = s.wheel.due(s.now) {
 		s.current = t.owner.owner
 		s.current.expire()
@@ -131,6 +149,10 @@ func (s *splicer) handle(fd int, gen uint32) {
 	if fd == s.inbox.event {
 		s.mail, s.opened = s.inbox.take(), 0
 		s.handleMail()
+		return
+	}
+	if fd == s.inner {
+		s.called = true
 		return
 	}
 	c := s.server.table.get(fd)
@@ -189,7 +211,9 @@ func (s *splicer) register(c *conn) syscall.Errno {
 // unregister forgets a conn that is about to be closed; the kernel takes it out of epoll.
 func (s *splicer) unregister(c *conn) {
 	s.wheel.remove(&c.timer)
-	s.server.table.clear(c.fd)
+	if s.server.table.get(c.fd) == c {
+		s.server.table.clear(c.fd)
+	}
 }
 
 // adopt takes a client in at its first event.
@@ -207,6 +231,12 @@ func (s *splicer) adopt(c *client) {
 
 // forget lets a closed client go.
 func (s *splicer) forget(c *client) {
+	s.leave(c)
+	s.server.uncount()
+}
+
+// leave takes a client out of the loop's.
+func (s *splicer) leave(c *client) {
 	if s.headOf == c {
 		s.headOf = nil
 	}
@@ -218,9 +248,8 @@ func (s *splicer) forget(c *client) {
 	if c.next != nil {
 		c.next.prev = c.prev
 	}
-	c.next, c.prev = nil, nil
+	c.next, c.prev, c.adopted = nil, nil, false
 	s.handed.Add(-1)
-	s.server.uncount()
 }
 
 // rescue keeps a panic from ending more than the connection it came from.

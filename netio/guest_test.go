@@ -10,13 +10,13 @@ import (
 func asleep() bool {
 	all := make([]byte, 1<<20)
 	all = all[:runtime.Stack(all, true)]
-	return strings.Contains(string(all), "netio.(*doze).sleep(")
+	return strings.Contains(string(all), "netio.(*lodging).host(")
 }
 
-// TestDoze checks that a front that nobody calls goes to sleep, and that it wakes for everything that may come: a new
+// TestQuietFront checks that a front that nobody calls goes to sleep, and that it wakes for everything that may come: a new
 // client, the end of a head, the deadline of one, the end of the server.
-func TestDoze(t *testing.T) {
-	r := newRig(t, echo(t), func(o *Options) { o.Timeouts.Head = 5 * dozeAfter / 2 })
+func TestQuietFront(t *testing.T) {
+	r := newRig(t, echo(t), func(o *Options) { o.Timeouts.Head = 8 * short })
 	eventually(t, "the front sleeps", asleep)
 	c, silent := r.dial(), r.dial()
 	c.send("GET / HTTP/1.1\r\n")

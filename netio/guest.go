@@ -1,0 +1,252 @@
+package netio
+
+import (
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The front has a splicer of its own, the guest. It lives in evio's loop: evio calls back, and in the callback the guest
+// turns as any other splicer does, with evio's epoll among what it waits for, until evio has something to do. So a
+// connection that is for one request only is accepted, served and closed by one thread: to wake another costs as much as
+// half of the rest. All other connections, and those that come when the guest has enough of them, it gives to the loops
+// of their own.
+//
+// Besides, evio's loop never wakes to see that there is nothing to do: left to itself it does so ten times a second, and
+// each time the runtime's monitor wakes some sixty times more to see whether the thread has come to a rest.
+//
+// A guest whose front is between two rounds turns on a goroutine of its own.
+
+// guestClients are as many as the guest keeps for itself: what is more has other cores to go to.
+const guestClients = 64
+
+// hurry is how often evio gets its loop back, while it has something to do, before the guest looks for events.
+const hurry = 4
+
+// absence is how long evio may keep its loop to itself after it had something to do. It has called back by then, but
+// where it had been woken for a connection that somebody else, on the same listener, has accepted.
+const absence = 50 * time.Millisecond
+
+// A lodging is the place of a guest in one round of evio.
+type lodging struct {
+	bell   *bell
+	epoll  int           // evio's
+	guests chan *splicer // who is to move in
+	over   chan struct{} // closed when the guest is to move out
+
+	mu      sync.Mutex // held while the guest has its turns
+	guest   *splicer   // who has moved in
+	closed  bool
+	hurried int // so often the guest has not looked for events
+
+	visits  atomic.Int64 // how often the guest has had its turns and been left
+	outside atomic.Bool  // evio has its loop to itself
+	watched atomic.Bool  // by watch
+	watch   *time.Timer
+	seen    int64 // of visits, by watch
+}
+
+func newLodging(b *bell) *lodging {
+	l := &lodging{bell: b, guests: make(chan *splicer, 1), over: make(chan struct{})}
+	l.watch = time.AfterFunc(time.Hour, l.look)
+	l.watch.Stop()
+	return l
+}
+
+// moveInto has the loop turn as the guest of an evio, until that has ended. It is called on the loop's own goroutine,
+// and is where the loop is handed from that to evio's, and back.
+func (s *splicer) moveInto(l *lodging) {
+	if errno := sysAddInner(s.epoll, l.epoll); errno != 0 {
+		return // that evio has just ended
+	}
+	s.inner = l.epoll
+	l.guests <- s
+	l.bell.ring()
+	<-l.over
+	s.inner = -1
+}
+
+// host is called on evio's loop whenever evio calls back and something may have changed. It returns when evio has
+// something to do; more says that it certainly has.
+func (l *lodging) host(more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.guest == nil {
+		return
+	}
+	l.outside.Store(false)
+	s := l.guest
+	s.called = false
+	s.attend(false)
+	if l.hurried++; !more || l.hurried > hurry {
+		l.hurried = 0
+		for !s.called {
+			s.attend(true)
+		}
+	}
+	l.visits.Add(1)
+	l.outside.Store(true)
+	if l.watched.CompareAndSwap(false, true) {
+		l.watch.Reset(absence)
+	}
+}
+
+// receive gives a connection to the guest, if there is one.
+func (l *lodging) receive(c *client, fd int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.guest == nil {
+		return false
+	}
+	l.guest.receive(c, fd)
+	return true
+}
+
+// welcome lets the guest move in, if it stands before the door.
+func (l *lodging) welcome() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.guest == nil {
+		select {
+		case l.guest = <-l.guests:
+		default:
+		}
+	}
+}
+
+// look ends an absence that nothing else would end.
+func (l *lodging) look() {
+	visits := l.visits.Load()
+	if !l.outside.Load() {
+		l.watched.Store(false)
+		if !l.outside.Load() || !l.watched.CompareAndSwap(false, true) {
+			return
+		}
+	} else if visits == l.seen {
+		l.bell.ring()
+	}
+	l.seen = visits
+	l.watch.Reset(absence)
+}
+
+// close gives the loop back to its goroutine, once.
+func (l *lodging) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		l.closed = true
+		close(l.over)
+	}
+	l.watch.Stop()
+}
+
+// receive takes in a connection that evio has let go. It is dealt with before evio gets its loop back.
+func (s *splicer) receive(c *client, fd int) {
+	c.s = s
+	c.conn = conn{fd: fd, gen: s.server.generation.Add(1), readable: true, writable: true, toClient: true, blocking: true, owner: c}
+	c.timer.owner = &c.conn
+	s.arrived = append(s.arrived, c)
+}
+
+// handleArrived decides about those who were received.
+func (s *splicer) handleArrived() {
+	for s.settled < len(s.arrived) {
+		c := s.arrived[s.settled]
+		s.arrived[s.settled] = nil
+		s.settled++
+		c.settle()
+	}
+	s.arrived, s.settled = s.arrived[:0], 0
+}
+
+// settle begins with a client that was received.
+func (c *client) settle() {
+	s := c.s
+	s.handed.Add(1)
+	s.current = c
+	if s.adopt(c); c.state != stateClosed {
+		c.guest = true
+		c.run()
+	}
+}
+
+// stays tells whether a client of the guest, whose head has just been parsed, is one for it: its first request is its
+// last. Others go to a loop where they can stay.
+func (c *client) stays() bool {
+	c.guest = false
+	if !c.s.request.last() || c.s.handed.Load() > guestClients {
+		c.passOn()
+		return false
+	}
+	if !c.watched {
+		c.s.unwatched = append(c.s.unwatched, c)
+	}
+	return true
+}
+
+// last tells whether a request is whole with its head, and ends its connection.
+func (r *request) last() bool { return !r.keepAlive && !r.upgrade && r.body.kind == noBody }
+
+// passOn gives a client, with what was read of it, to a loop where it can stay.
+func (c *client) passOn() {
+	s, server, fd := c.s, c.s.server, c.fd
+	c.guest = false
+	s.leave(c)
+	s.unregister(&c.conn)
+	if c.watched {
+		sysRemove(s.epoll, fd)
+	}
+	c.scanned, c.waits = 0, 0
+	if p := bytesOf(c.in); len(p) > 0 {
+		own := &buffer{data: append([]byte(nil), p...), w: len(p)}
+		s.buffers.put(c.in)
+		c.in = own
+	}
+	if errno := server.nextLoop().handOver(c, fd); errno != 0 {
+		sysClose(fd)
+		server.uncount()
+		server.options.Log.Error("cannot take over a connection", "cause", errno)
+	}
+}
+
+// A client of the guest is not in its epoll to begin with: most replies are there before there is anything else to be
+// told. One whose request has taken lateness, or that does not take its reply at once, is put there.
+const lateness = 2 * time.Millisecond
+
+// watch has the loop told of events on a client.
+func (c *client) watch() {
+	c.watched = true
+	errno := sysCloseOnExec(c.fd)
+	if errno == 0 {
+		errno = c.s.register(&c.conn)
+	}
+	if errno != 0 {
+		c.abort()
+	}
+}
+
+// watchLate puts into epoll those clients whose time has come.
+func (s *splicer) watchLate() {
+	for len(s.unwatched) > 0 {
+		c := s.unwatched[0]
+		if c.state != stateClosed && !c.watched {
+			if s.now-c.x.started < int64(lateness) {
+				return
+			}
+			s.current = c
+			c.watch()
+		}
+		s.unwatched[0] = nil
+		s.unwatched = s.unwatched[1:]
+	}
+}
+
+func sysAddInner(epoll, inner int) syscall.Errno {
+	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, inner, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(inner)}); err != nil {
+		return err.(syscall.Errno)
+	}
+	return 0
+}
