@@ -8,12 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A bell is a connection of our own to evio's loop: by it the loop can be called from outside (evio can wake a
-// connection, and nothing else), and it is the first to know when the loop ends. It comes through an unnamed unix socket
-// that takes the place of one more listener.
+// A bell is a connection of our own to evio's loop: by it the loop can be called from outside, and it is the first to know
+// when the loop ends. It comes through an unnamed unix socket that takes the place of one more listener.
 type bell struct {
 	listener *Listener
-	client   int // our end
+	client   int // our end; -1 once closed
 
 	mu   sync.Mutex
 	conn evio.Conn // the loop's end, as long as the loop has it
@@ -61,13 +60,12 @@ func (b *bell) is(c evio.Conn) bool {
 	return b.conn == c
 }
 
-// ring has the loop call onBell. Under the lock, since evio would write to a descriptor that may be another's once the
-// loop has ended.
+// ring has the loop call onBell. It is no Wake of evio's: when that calls, evio has yet to read what has woken it.
 func (b *bell) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.conn != nil {
-		b.conn.Wake()
+	if b.client >= 0 {
+		sysWrite(b.client, []byte{0})
 	}
 }
 
@@ -82,9 +80,13 @@ func (b *bell) lost(c evio.Conn) bool {
 	return true
 }
 
+// close may be called twice.
 func (b *bell) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.listener.Close()
 	if b.client >= 0 {
 		unix.Close(b.client)
+		b.client = -1
 	}
 }

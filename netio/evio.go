@@ -8,13 +8,14 @@ import (
 	"os"
 	"reflect"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/tidwall/evio"
 	"golang.org/x/sys/unix"
 )
 
-// What evio does not offer is taken from it here. TestDetachedFd and TestSwapListener fail when a version of evio no
+// What evio does not offer is taken from it here. TestDetachedFd and TestPlacesOf fail when a version of evio no
 // longer works this way.
 
 // connFd returns the descriptor of a connection that evio has.
@@ -32,24 +33,35 @@ func detachedFd(rwc io.ReadWriteCloser) int {
 	return int(reflect.ValueOf(rwc).Elem().FieldByName("fd").Int())
 }
 
-// swapListener puts l under evio, in the place of the listener that evio has opened at address. evio watches a number,
-// not a socket: dup3(2) closes what was there. Both of its descriptors are replaced, since one is in Go's poller and
-// would wake the runtime, too, for each connection. It returns their numbers.
-func swapListener(address net.Addr, l *Listener) ([]int, error) {
+// placesOf returns the two descriptors of the listener that evio has opened at address. evio watches a number, not a
+// socket: another listener is put there by dup3(2), which closes what was there. Both must be replaced, since one is in
+// Go's poller and would wake the runtime, too, for each connection.
+func placesOf(address net.Addr) ([]int, error) {
 	tcp, ok := address.(*net.TCPAddr)
 	if !ok {
-		return nil, fmt.Errorf("cannot put a listener under evio: its address is a %T", address)
+		return nil, fmt.Errorf("the address is a %T", address)
 	}
 	fds, err := listenersAt(tcp.AddrPort())
+	if err == nil && len(fds) != 2 {
+		err = fmt.Errorf("it has %d descriptors and not 2", len(fds))
+	}
+	return fds, err
+}
+
+// watchedBy returns the descriptors that are in an epoll (proc(5), fdinfo).
+func watchedBy(epoll int) ([]int, error) {
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", epoll))
 	if err != nil {
-		return nil, fmt.Errorf("cannot put a listener under evio: %w", err)
+		return nil, err
 	}
-	if len(fds) != 2 {
-		return nil, fmt.Errorf("cannot put a listener under evio: it has %d descriptors and not 2", len(fds))
-	}
-	for _, fd := range fds {
-		if err := l.over(fd); err != nil {
-			return nil, fmt.Errorf("cannot put a listener under evio: %w", err)
+	var fds []int
+	for line := range strings.Lines(string(info)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "tfd:" {
+			fd, err := strconv.Atoi(f[1])
+			if err != nil {
+				return nil, err
+			}
+			fds = append(fds, fd)
 		}
 	}
 	return fds, nil

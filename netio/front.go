@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,7 @@ const (
 	lastPause  = time.Second
 	giveUpAt   = 30 * time.Second // without having served
 
-	youth    = 50 * time.Millisecond
+	youth    = 10 * time.Millisecond
 	deafness = 5 * time.Second // a loop that does not answer for so long is dead
 )
 
@@ -110,20 +111,26 @@ func (f *front) round(first bool) (served bool, err error) {
 	if err := r.await(r.heard); err != nil {
 		return false, err
 	}
-	if first {
-		f.begun <- nil
-	}
 	// evio misses the end of a loop that ends while it is still starting: its Serve then waits for ever. So nothing is
-	// asked of a young loop, and one that has become old enough is asked whether it lives.
+	// asked of a young loop, not even to accept: it has the bell, and listeners that nobody knows of.
 	grown := time.After(youth)
 	select {
 	case err := <-r.over:
-		return true, err
+		return false, err
 	case <-grown:
 	}
 	r.bell.ring()
 	if err := r.await(r.heard); err != nil {
-		return true, err
+		return false, err
+	}
+	if err := r.admit(); err != nil {
+		r.broken.Store(true)
+		r.bell.ring()
+		r.await(r.over)
+		return false, fmt.Errorf("cannot put a listener under evio: %w", err)
+	}
+	if first {
+		f.begun <- nil
 	}
 	f.server.guest().inbox.post(message{kind: hostMessage, host: r.lodging})
 	for {
@@ -170,7 +177,11 @@ func (f *front) ping(ctx context.Context) error {
 // And evio closes the number of each of its listeners twice: whoever was given that number between the two would lose
 // his socket. So some are opened before evio's, and released just before: it is always the lowest free number that is
 // given.
-type spareFiles struct{ fds []int }
+type spareFiles struct {
+	mu    sync.Mutex
+	fds   []int
+	ended bool
+}
 
 // decoys are how many are opened first, with the lower numbers: more than anybody opens between two calls of evio.
 const decoys = 16
@@ -181,7 +192,9 @@ func roundFiles(n int) int { return 2*(n+1) + 4 + 8 }
 
 // reserve opens files until there are n, or no more to be had.
 func (s *spareFiles) reserve(n int) error {
-	for len(s.fds) < n {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.ended && len(s.fds) < n {
 		fd, err := unix.Open(os.DevNull, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 		if err != nil {
 			return err
@@ -191,8 +204,18 @@ func (s *spareFiles) reserve(n int) error {
 	return nil
 }
 
+// end closes all of them, for good.
+func (s *spareFiles) end() {
+	s.release(0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+}
+
 // release closes them, but for those opened first, of which it keeps so many.
 func (s *spareFiles) release(keep int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for len(s.fds) > keep {
 		last := len(s.fds) - 1
 		unix.Close(s.fds[last])

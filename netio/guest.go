@@ -3,10 +3,7 @@ package netio
 import (
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The front has a splicer of its own, the guest. It lives in evio's loop: evio calls back, and in the callback the guest
@@ -59,7 +56,7 @@ func newLodging(b *bell) *lodging {
 // moveInto has the loop turn as the guest of an evio, until that has ended. It is called on the loop's own goroutine,
 // and is where the loop is handed from that to evio's, and back.
 func (s *splicer) moveInto(l *lodging) {
-	if errno := sysAddInner(s.epoll, l.epoll); errno != 0 {
+	if errno := sysWatch(s.epoll, l.epoll); errno != 0 {
 		return // that evio has just ended
 	}
 	s.inner = l.epoll
@@ -242,11 +239,4 @@ func (s *splicer) watchLate() {
 		s.unwatched[0] = nil
 		s.unwatched = s.unwatched[1:]
 	}
-}
-
-func sysAddInner(epoll, inner int) syscall.Errno {
-	if err := unix.EpollCtl(epoll, unix.EPOLL_CTL_ADD, inner, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(inner)}); err != nil {
-		return err.(syscall.Errno)
-	}
-	return 0
 }

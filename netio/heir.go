@@ -2,6 +2,7 @@ package netio
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -97,7 +98,7 @@ func (c *client) bequeath() {
 // numbers that evio watches, so that it accepts no more and the heir finds what comes next in the queues.
 func (r *round) empty() error {
 	defer r.emptied.Store(true)
-	for _, fd := range r.replaced {
+	for _, fd := range slices.Concat(r.places...) {
 		if err := r.bell.listener.over(fd); err != nil {
 			return err
 		}

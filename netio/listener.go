@@ -14,7 +14,7 @@ import (
 // backlog is the length of the accept queue; the kernel lowers it to net.core.somaxconn.
 const backlog = 4096
 
-// Listener is a plain TCP listening socket of our own: it is put under evio (see swapListener), it is not in Go's
+// Listener is a plain TCP listening socket of our own: it is put under evio (see round.admit), it is not in Go's
 // poller, and it survives an evio server that gave up.
 type Listener struct {
 	addr netip.AddrPort

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -23,9 +24,10 @@ type round struct {
 	over    chan error // evio's Serve has returned
 	heard   chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
 
-	replaced []int        // evio's descriptors for listeners, which are ours now
-	opened   atomic.Int64 // connections that evio has shown and not let go
-	emptied  atomic.Bool  // evio has nothing more to give to the loops
+	places  [][]int      // evio's descriptors of each listener
+	opened  atomic.Int64 // connections that evio has shown and not let go
+	emptied atomic.Bool  // evio has nothing more to give to the loops
+	broken  atomic.Bool  // the round is to end before it has begun
 }
 
 // startRound has evio serve in a goroutine of its own. It is not begun without the descriptors for all of it: evio that
@@ -44,7 +46,8 @@ func startRound(f *front) (*round, error) {
 	}
 	r.spare.release(decoys)
 	r.lodging = newLodging(r.bell)
-	// evio opens listeners that nobody will ever reach: ours take their places before its loop starts.
+	// evio opens listeners that nobody will ever reach: the bell takes the place of one before the loop starts, ours those
+	// of the others when it has begun.
 	addresses := make([]string, len(listeners)+1)
 	for i := range addresses {
 		addresses[i] = "tcp://127.0.0.1:0"
@@ -54,9 +57,7 @@ func startRound(f *front) (*round, error) {
 	}
 	go func() {
 		err := evio.Serve(events, addresses...)
-		r.spare.release(0)
-		r.bell.close()
-		r.lodging.close()
+		r.giveBack()
 		select {
 		case err = <-r.heard: // why Serving has refused, or nothing of interest
 		default:
@@ -71,7 +72,8 @@ func startRound(f *front) (*round, error) {
 
 var errDeaf = errors.New("evio does not answer")
 
-// await waits for a word of the loop, or for its end. A loop that is dead is left to itself, without the listeners.
+// await waits for a word of the loop, or for its end. A loop that is dead is left to itself, without the listeners and
+// all that the round has opened for it.
 func (r *round) await(word <-chan error) error {
 	select {
 	case err := <-word:
@@ -79,30 +81,60 @@ func (r *round) await(word <-chan error) error {
 	case err := <-r.over:
 		return err
 	case <-time.After(deafness):
-		for _, fd := range r.replaced {
+		for _, fd := range slices.Concat(r.places...) {
 			unix.Dup3(r.bell.client, fd, unix.O_CLOEXEC)
 		}
+		r.giveBack()
 		return errDeaf
 	}
 }
 
+// giveBack closes what the round has opened, and has the guest move out.
+func (r *round) giveBack() {
+	r.spare.end()
+	r.bell.close()
+	r.lodging.close()
+}
+
 func (r *round) onServing(s evio.Server) (action evio.Action) {
 	defer r.rescue(&action, evio.Shutdown)
-	listeners := r.front.server.options.Listeners
-	// The bell first: if there is but one descriptor left for accepted sockets, it shall be the bell's.
 	for i, address := range s.Addrs {
-		l := r.bell.listener
-		if i > 0 {
-			l = listeners[i-1]
+		fds, err := placesOf(address)
+		for _, fd := range fds {
+			if i == 0 && err == nil {
+				err = r.bell.listener.over(fd)
+			}
 		}
-		fds, err := swapListener(address, l)
 		if err != nil {
-			r.heard <- err
+			r.heard <- fmt.Errorf("cannot put a listener under evio: %w", err)
 			return evio.Shutdown
 		}
-		r.replaced = append(r.replaced, fds...)
+		r.places = append(r.places, fds)
 	}
 	return evio.None
+}
+
+// admit puts our listeners under evio. Its loop has begun: it may come to an end without harm (see front.round), which
+// it does if there are no descriptors for those who call.
+func (r *round) admit() error {
+	watched, err := watchedBy(r.lodging.epoll)
+	if err != nil {
+		return err
+	}
+	for i, l := range r.front.server.options.Listeners {
+		for _, fd := range r.places[i+1] {
+			if err := l.over(fd); err != nil {
+				return err
+			}
+			if !slices.Contains(watched, fd) {
+				continue
+			}
+			if errno := sysWatch(r.lodging.epoll, fd); errno != 0 { // the place is the same, but not what is there
+				return errno
+			}
+		}
+	}
+	return nil
 }
 
 // onOpened has evio let go of a connection at once: who is to be served waits for its head with a loop.
@@ -136,13 +168,13 @@ func (r *round) onBell(c evio.Conn) evio.Action {
 	case r.heard <- nil:
 	default:
 	}
-	if r.front.stopping() && (r.emptied.Load() || !r.front.yields.Load()) {
+	if r.broken.Load() || r.front.stopping() && (r.emptied.Load() || !r.front.yields.Load()) {
 		return evio.Shutdown
 	}
 	return evio.None
 }
 
-// onData is called for the bell alone, after a Wake.
+// onData is called for the bell alone.
 func (r *round) onData(c evio.Conn, _ []byte) (out []byte, action evio.Action) {
 	defer r.rescue(&action, evio.Close)
 	if action = r.onBell(c); action == evio.None {
@@ -178,7 +210,7 @@ func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Act
 func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
 	defer r.rescue(&action, evio.None)
 	if r.bell.lost(c) {
-		r.spare.release(0) // the loop ends
+		r.spare.end() // the loop ends
 	}
 	if _, ok := c.Context().(*client); ok { // else it was refused, or never opened
 		r.opened.Add(-1)

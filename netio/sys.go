@@ -98,6 +98,13 @@ func sysAdd(epoll, fd int, gen uint32) syscall.Errno {
 	return errno
 }
 
+// sysWatch registers fd as long as it is readable, as evio does.
+func sysWatch(epoll, fd int) syscall.Errno {
+	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(fd)}
+	_, _, errno := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(epoll), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
+	return errno
+}
+
 // sysRemove undoes sysAdd, for a socket that somebody else holds too.
 func sysRemove(epoll, fd int) {
 	count()
