@@ -5,6 +5,10 @@ import "time"
 // idleBackend is how long an unused connection to a backend is kept. Node closes its own after 5 s.
 const idleBackend = 4 * time.Second
 
+// quarantine is how long a connection is kept out of its pool after a reply that tells of a body and must have none, as
+// that to a HEAD. A backend that sends the body all the same does so at once, but perhaps in a packet of its own.
+const quarantine = 100 * time.Millisecond
+
 // A pool holds one loop's connections to one Backend. The most recently used is used first, so that the others can age.
 type pool struct {
 	s       *splicer
@@ -95,7 +99,7 @@ func (p *pool) unpark(u *upstream) {
 // a HEAD, would be taken for the reply to c. Of what is still within a bridge epoll does not tell.
 func (p *pool) take(c *client, sure bool) *upstream {
 	for u := p.next(); u != nil; u = p.next() {
-		if u.readable || u.finished || (sure || u.parked == p.s.turns || u.bridge != nil) && !u.alive() {
+		if u.readable || u.finished || (sure || u.suspect || u.parked == p.s.turns || u.bridge != nil) && !u.alive() {
 			u.close()
 			continue
 		}
@@ -124,11 +128,15 @@ func (p *pool) next() *upstream {
 	return u
 }
 
-// retire closes the idle connections, and with cut breaks those in use: their requests get an answer where none has
+// retire closes the connections that nobody uses, and with cut breaks those in use: their requests get an answer where none has
 // begun.
 func (p *pool) retire(cut bool) {
-	for p.idle != nil {
-		p.idle.close()
+	for u := p.all; u != nil; {
+		next := u.next
+		if u.client == nil {
+			u.close()
+		}
+		u = next
 	}
 	for u := p.all; cut && u != nil; u = p.all {
 		c := u.client

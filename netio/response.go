@@ -11,6 +11,8 @@ type response struct {
 	keepAlive bool // the backend will take another request on this connection once the body has ended
 	interim   bool // 1xx but 101: another response to the same request follows
 	upgrade   bool // 101: what follows is another protocol. Only a request that asked for one may get this
+	bodiless  bool // it has no body, whatever its fields tell of
+	tempting  bool // and they tell of one: some backends send it
 }
 
 var (
@@ -116,6 +118,8 @@ func (r *response) conclude(headRequest bool) error {
 		return errBareUpgrade // RFC 9110 section 15.2.2
 	}
 	r.interim = r.status < 200 && !r.upgrade
+	r.bodiless = headRequest || r.status == 204 || r.status == 304
+	r.tempting = r.bodiless && (headRequest || r.seen[fieldContentLength] > 0 || r.seen[fieldTransferEncoding] > 0)
 	r.body = body
 	r.keepAlive = hops.persists(r.minor) && body.kind != untilClose && !r.upgrade
 	return nil

@@ -21,6 +21,8 @@ type upstream struct {
 	reused    bool    // it has served another request before
 	parked    uint64  // the turn of the loop in which it became idle
 	keep      bool    // the backend will take another request when this one has ended
+	suspect   bool    // its last reply was one to which some backends send a body that nobody expects
+	aside     bool    // and it is, or will be, put aside for a while
 	in        *buffer // the beginning of a reply's head
 	bridge    *bridge // what fd leads to; nil: the backend itself
 
@@ -119,11 +121,18 @@ func (u *upstream) wake() {
 	}
 }
 
-// expire closes a connection that was idle for long enough.
+// expire closes a connection that was idle for long enough, or takes one that was put aside into the pool.
 func (u *upstream) expire() {
-	if u.client == nil {
+	switch {
+	case u.client != nil:
+		return
+	case !u.aside || u.pool.backend.retired.Load():
 		u.close()
+		return
 	}
+	u.aside = false
+	u.pool.park(u)
+	u.s.wheel.set(&u.timer, u.s.now+int64(idleBackend))
 }
 
 // free parts the connection from its client: into the pool if it can serve another one, else it is closed.
@@ -136,6 +145,10 @@ func (u *upstream) free(reusable bool) {
 		return
 	}
 	u.reused = true
+	if u.aside {
+		u.s.wheel.set(&u.timer, u.s.now+int64(quarantine))
+		return
+	}
 	u.pool.park(u)
 	u.s.wheel.set(&u.timer, u.s.now+int64(idleBackend))
 }
