@@ -1,0 +1,125 @@
+package real
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	realSwitch    = "DYNAPM_REAL"         // these tests are wanted
+	sweeperSwitch = "DYNAPM_REAL_SWEEPER" // be the sweeper of the test run with this folder
+)
+
+// patience is how long anything may take before a test calls it missing. It is no promise of speed: only a test that
+// fails ever waits this long.
+const patience = 90 * time.Second
+
+// root is the folder of this test run; every process of the tests works in it or has it in its environment.
+var root string
+
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(sweeperSwitch); folder != "" {
+		sweep(folder)
+		return
+	}
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	if os.Getenv(realSwitch) == "" {
+		return m.Run() // each is skipped
+	}
+	if err := prepare(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(root)
+	sweeper, err := startSweeper()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer sweeper.Close()
+	return m.Run()
+}
+
+// prepare makes the folder, which the users of services may enter, and the binary: static, for the container.
+func prepare() (err error) {
+	// The sockets of Docker's parts have names of at most 108 bytes.
+	if root, err = os.MkdirTemp("/tmp", "dynapm-real-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(root, 0o755); err != nil {
+		return err
+	}
+	build := exec.Command("go", "build", "-trimpath", "-o", binary(), "dynapm/engine/cmd/dynapm")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("cannot build dynapm: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// binary is the program under test.
+func binary() string { return filepath.Join(root, "bin", "dynapm") }
+
+// startSweeper starts the process that ends what is left of this run if the run breaks off (a timeout, a panic): the
+// pipe to it closes with this process, however that ends.
+func startSweeper() (io.Closer, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), sweeperSwitch+"="+root)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // a Ctrl-C meant for the tests must not end it first
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return pipe, cmd.Start()
+}
+
+// sweep waits for the end of the test run with the folder and ends what it left: gently first, for dockerd ends its
+// containers.
+func sweep(folder string) {
+	io.Copy(io.Discard, os.Stdin)
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for _, p := range within(folder) {
+			syscall.Kill(p.pid, s)
+		}
+		eventuallyIn(10*time.Second, func() bool { return len(within(folder)) == 0 })
+	}
+}
+
+// eventuallyIn tells whether the condition comes to hold in this time.
+func eventuallyIn(patience time.Duration, holds func() bool) bool {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			return false
+		}
+	}
+	return true
+}
+
+// number is a whole number of the output of a program.
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
