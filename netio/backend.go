@@ -34,6 +34,7 @@ type Backend struct {
 	selfConnect bool        // the port is ephemeral: a connect without a listener can meet itself
 	retired     atomic.Bool // its run is ending: connections are not pooled any more
 	cut         atomic.Bool // its run has ended: no request is sent to it any more
+	answered    atomic.Bool // it has begun a reply: it is not coming up any more
 
 	trouble atomic.Pointer[string] // why it could not be reached last, by TLS; nil: it could
 }

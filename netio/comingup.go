@@ -3,8 +3,9 @@ package netio
 import "time"
 
 // A service can be ready and not be there yet: docker-proxy accepts connections with nothing behind it, and a service
-// without a health check listens when it likes. For as long as its start may take (Backend.RetryUntil) a request that
-// was refused, or whose connection was closed before any byte of a reply, waits a little and is tried again.
+// without a health check listens when it likes. For as long as its start may take (Backend.RetryUntil), and until it has
+// answered a request, one that was refused, or whose connection was closed before any byte of a reply, waits a little
+// and is tried again.
 
 const (
 	firstRetry = time.Millisecond
@@ -17,7 +18,7 @@ const (
 func (c *client) comingUp(unseen bool) bool {
 	x := c.x
 	return !x.begun && x.headLen > 0 && (unseen || x.idempotent) &&
-		!x.backend.retired.Load() && time.Now().Before(x.backend.RetryUntil)
+		!x.backend.retired.Load() && !x.backend.answered.Load() && time.Now().Before(x.backend.RetryUntil)
 }
 
 // pause lets the request rest until it is tried again. The pauses grow with the time it has waited.

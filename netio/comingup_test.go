@@ -110,6 +110,34 @@ func TestComingUpEnds(t *testing.T) {
 	}
 }
 
+// TestWhatHasAnsweredIsNotComingUp: a service that ends soon after it came up is not waited for, and its end is told.
+func TestWhatHasAnsweredIsNotComingUp(t *testing.T) {
+	address := freeAddress(t)
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		c, err := l.Accept()
+		l.Close() // before the answer: whoever has it finds nobody
+		if err == nil {
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nup")
+			c.Close()
+		}
+	}()
+	r := comesUp(t, address)
+	p := r.dial()
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	p.wantReply("GET", 200, "up")
+	p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+	if resp, _ := p.reply("GET"); resp.StatusCode != 502 {
+		t.Errorf("got %d, want 502", resp.StatusCode)
+	}
+	if told, tries := r.service().unreachable.Load(), r.Counters().Retries; told != 1 || tries != 0 {
+		t.Errorf("told %d times, tried again %d times; want 1 and 0", told, tries)
+	}
+}
+
 // freeAddress is one where nothing listens, outside the range from which the kernel gives ports to clients.
 func freeAddress(t *testing.T) string {
 	t.Helper()

@@ -153,6 +153,9 @@ func (c *client) readReplyHead() (changed, blocked bool) {
 func (c *client) replyBegins() {
 	x := c.x
 	x.begun = true
+	if !x.backend.answered.Load() { // to store it each time would move its cache line between the loops
+		x.backend.answered.Store(true)
+	}
 	if x.request.ended {
 		c.consume()
 	}
