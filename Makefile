@@ -10,7 +10,7 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test soak check fmt vet lint tidy fuzz bench-proxy bench-cold clean
+.PHONY: help build run test test-real soak check fmt vet lint tidy fuzz bench-proxy bench-cold clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,10 @@ run: build ## build and run the engine with examples/quickstart.yaml (CONFIG=FIL
 test: ## run every test, with the race detector where a C compiler is there
 	@[ -n "$(RACE)" ] || echo "no C compiler ($(CC)): the tests run without the race detector"
 	$(GO) test $(RACE) -timeout 20m -shuffle=on ./...
+
+test-real: ## run examples/ with Docker, PM2, nginx, redis, PostgreSQL and others, and install what is missing
+	@engine/e2e/real/install.sh
+	DYNAPM_REAL=1 $(GO) test ./engine/e2e/real -count=1 -timeout 20m -parallel 6
 
 soak: ## race requests with 1,000 idle stops, reset 100,000 connections, and report (SOAK=1000)
 	$(GO) test ./engine/e2e -run '^TestSoak' -count=1 -v -timeout 30m -soak $(or $(SOAK),1000)

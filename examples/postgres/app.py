@@ -13,9 +13,10 @@ SELECT count(*) FROM visits;
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--command", VISIT]
-        count = subprocess.run(psql, check=True, capture_output=True, text=True).stdout.strip()
-        body = f"Hello, visit {count}\n".encode()
-        self.send_response(200)
+        done = subprocess.run(psql, stdout=subprocess.PIPE, text=True)  # its errors are for the log
+        status, text = (200, f"Hello, visit {done.stdout.strip()}") if done.returncode == 0 else (503, "No database")
+        body = f"{text}\n".encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -12,8 +12,12 @@ def count():
 
 class App(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        body = f"Hello, visit {count()}\n".encode()
-        self.send_response(200)
+        try:
+            status, text = 200, f"Hello, visit {count()}"
+        except OSError as error:
+            status, text = 503, f"No redis: {error}"
+        body = f"{text}\n".encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -1,10 +1,10 @@
 package real
 
 import (
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 )
@@ -67,11 +67,15 @@ func TestDocker(t *testing.T) {
 			}
 		},
 		awake: func(e *engine) {
-			// A container that ends by itself is started by the next request.
+			// Nobody tells of a container that ends by itself, but the first request that finds nobody there.
 			before := run(e)
 			e.output("docker", "kill", "dynapm-hello")
-			if got := e.get("hello"); !strings.Contains(got, "Hello") || run(e) == before {
-				e.Errorf("after its end the container is %s and answers %q; it was %s", run(e), got, before)
+			if status, _ := e.try("hello"); status != http.StatusBadGateway {
+				e.Errorf("its container was killed, and it answers %d; want 502", status)
+			}
+			e.until("its end to be seen", func() bool { return e.status("hello").State == "stopped" })
+			if e.get("hello"); run(e) == before {
+				e.Errorf("the container that was killed is still taken for one that runs: %s", before)
 			}
 		},
 	})

@@ -3,61 +3,64 @@
 # the packages are not started. Each part that cannot be had is named, with the reason, and the exit status is 1.
 set -u
 
-log=$(mktemp) && trap 'rm -f "$log"' EXIT
-missing=0
-updated=
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d # Debian asks it whether a package may start its services
+ours=
+log=$(mktemp) || exit 1
+trap 'rm -f "$log" $ours' EXIT
+trap 'exit 130' INT TERM
+status=0
+lists=old
 
 lacks() { ! PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null 2>&1; }
 
 cannot() { # PROGRAM REASON
 	echo "cannot install $1: $2" >&2
-	missing=1
+	status=1
 }
 
-# debian installs PACKAGES as the home of PROGRAM.
-debian() { # PROGRAM PACKAGES...
-	program=$1
-	shift
-	lacks "$program" || return 0
-	[ "$(id -u)" = 0 ] || { cannot "$program" "this is not root; as root: apt-get install $*"; return; }
-	! lacks apt-get || { cannot "$program" "this is not Debian (no apt-get); install $* in its way"; return; }
-	if [ -z "$updated" ]; then
-		apt-get update -q >"$log" 2>&1 || echo "apt-get update failed, the old lists are used: $(tail -n 1 "$log")" >&2
-		updated=yes
+# told is why the command whose output is in the log has failed.
+told() {
+	why=$(grep -i -m 3 '^E:\|npm err' "$log" || tail -n 1 "$log")
+	echo "$why" | tr '\n' ' '
+}
+
+debian() { # PROGRAM PACKAGE
+	lacks "$1" || return 0
+	lacks apt-get && { cannot "$1" "this is not Debian, it has no apt-get; install what Debian calls $2"; return; }
+	[ "$(id -u)" = 0 ] || { cannot "$1" "this is not root; as root: apt-get install $2"; return; }
+	echo "installing $2, for $1"
+	if [ $lists = old ]; then
+		apt-get update -q >"$log" 2>&1 || echo "apt-get update failed, so the lists are old: $(told)" >&2
+		lists=new
 	fi
-	echo "installing $program ($*)"
-	quietly env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 "$@" ||
-		{ cannot "$program" "apt-get install $*: $(grep '^E:' "$log" | tr '\n' ' ')"; return; }
-	! lacks "$program" || cannot "$program" "it is not among what apt-get install $* brings"
+	[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && ours=$policy; }
+	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 "$2" >"$log" 2>&1 ||
+		{ cannot "$1" "apt-get install $2: $(told)"; return; }
+	lacks "$1" && cannot "$1" "apt-get install $2 has not brought it"
 }
 
-# quietly runs an installation that starts no service: what is installed is for the tests only.
-quietly() {
-	ours=
-	[ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && ours=yes; }
-	trap '[ -z "$ours" ] || rm -f "$policy"; rm -f "$log"' EXIT
-	"$@" >"$log" 2>&1
-	status=$?
-	[ -z "$ours" ] || rm -f "$policy"
-	ours=
-	return $status
+node() { # PROGRAM, which is also the package
+	lacks "$1" || return 0
+	lacks npm && { cannot "$1" "npm is missing"; return; }
+	echo "installing $1"
+	# Without a network npm tries for very long.
+	timeout 180 npm install --global --no-fund --no-audit "$1" >"$log" 2>&1
+	case $? in
+	0) ;;
+	124) cannot "$1" "npm install --global $1 does not end" ;;
+	*) cannot "$1" "npm install --global $1: $(told)" ;;
+	esac
 }
 
-debian curl curl
 debian python3 python3
 debian nginx nginx-light
 debian redis-server redis-server
+debian redis-cli redis-tools
 debian pg_ctlcluster postgresql
+debian psql postgresql-client
 debian dockerd docker.io
+debian docker docker.io
 debian node nodejs
 debian npm npm
-if lacks pm2; then
-	echo "installing pm2"
-	if lacks npm; then
-		cannot pm2 "npm is missing"
-	else
-		npm install --global --no-fund --no-audit pm2 >"$log" 2>&1 || cannot pm2 "npm install --global pm2: $(grep -m 3 -i 'err' "$log" | tr '\n' ' ')"
-	fi
-fi
-exit $missing
+node pm2
+exit $status

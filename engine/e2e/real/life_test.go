@@ -2,6 +2,8 @@ package real
 
 import (
 	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -11,19 +13,23 @@ type example struct {
 	folder  string
 	service string   // asked through the gateway
 	says    []string // what its answers hold, one after the other
-	// instance tells one run of the service from another; without it, by the process that status names.
+	needs   []string // other services that it cannot do without
+	// instance tells one run of the service from another; without it, by the processes that status names, also of what it
+	// needs.
 	instance func(e *engine) string
-	stays    []string // command lines of what the service leaves behind with good reason
+	beside   []string // command lines of what runs beside it, asleep or not
+	stays    []string // and of what outlives the engine with good reason
 	asleep   func(e *engine)
 	awake    func(e *engine)
 }
 
-// live takes a service through what a user sees of it: it wakes, outlives the engine, sleeps, and wakes again.
+// live takes a service through what a user sees of it: it wakes, outlives the engine and its keeper, sleeps, and wakes
+// again.
 func (w *world) live(x example) {
 	w.Helper()
 	instance := x.instance
 	if instance == nil {
-		instance = func(e *engine) string { pid := e.status(x.service).Pid; return fmt.Sprint(pid, " of ", born(pid)) }
+		instance = func(e *engine) string { return e.processes(append(x.needs, x.service)...) }
 	}
 	e := w.start(x.folder)
 	ask := func(nth int) string {
@@ -35,29 +41,47 @@ func (w *world) live(x example) {
 		return instance(e)
 	}
 
+	for _, need := range x.needs {
+		w.until(need+" to be up", func() bool { return e.status(need).State == "ready" })
+	}
 	first := ask(0)
 	e.replace()
 	if second := ask(1); second != first {
 		w.Errorf("after kill -9 of the engine it is %s; it was %s", second, first)
+	}
+	e.replaceAll()
+	if third := ask(2); third != first {
+		w.Errorf("after kill -9 of engine and keeper it is %s; it was %s", third, first)
 	}
 	if n := e.status(x.service).StartCount; n != 1 {
 		w.Errorf("%d starts; want 1", n)
 	}
 
 	e.sleeps(x.service)
-	w.onlyLeft(append(x.stays, ourOwn...)...)
+	w.onlyLeft(slices.Concat(x.beside, x.stays, ourOwn)...)
 	if x.asleep != nil {
 		x.asleep(e)
 	}
 
-	if third := ask(2); third == first {
-		w.Errorf("it slept, and is still %s", third)
+	if fourth := ask(3); fourth == first {
+		w.Errorf("it slept, and is still %s", fourth)
 	}
 	if x.awake != nil {
 		x.awake(e)
 	}
 	e.interrupt()
 	w.onlyLeft(x.stays...)
+}
+
+// processes tells the runs of managed services apart.
+func (e *engine) processes(services ...string) string {
+	e.Helper()
+	var all []string
+	for _, service := range services {
+		pid := e.status(service).Pid
+		all = append(all, fmt.Sprintf("%s: pid %d of %s", service, pid, born(pid)))
+	}
+	return strings.Join(all, ", ")
 }
 
 func TestPython(t *testing.T) {
@@ -70,4 +94,19 @@ func TestNode(t *testing.T) {
 
 func TestNginx(t *testing.T) {
 	newWorld(t, "/usr/sbin/nginx").live(example{folder: "nginx", service: "nginx", says: []string{"Hello from nginx"}})
+}
+
+// TestNginxThatLeaves for the background is a start that failed, and nothing of it stays.
+func TestNginxThatLeaves(t *testing.T) {
+	w := newWorld(t, "/usr/sbin/nginx")
+	w.edit("nginx/nginx.conf", "daemon off;", "daemon on;")
+	e := w.start("nginx")
+	if status, body := e.try("nginx"); status != http.StatusBadGateway {
+		e.Errorf("got %d %q; want 502", status, body)
+	}
+	e.is("nginx", "failed")
+	if i := e.status("nginx"); !strings.Contains(i.Reason, "exited with status 0") {
+		e.Errorf("it failed because %q", i.Reason)
+	}
+	w.onlyLeft(ourOwn...)
 }

@@ -43,6 +43,7 @@ func TestPM2(t *testing.T) {
 func TestPM2IsSharedAndNotOurs(t *testing.T) {
 	w := newWorld(t, "pm2", "node")
 	w.pm2()
+	w.edit("pm2/dynapm.yaml", "idleTimeout: 10s", "idleTimeout: 10m") // PM2 is slow, and neither is to sleep meanwhile
 	e := w.start("pm2")
 	e.get("shop")
 	daemon := e.god()

@@ -117,6 +117,23 @@ func (w *world) port(name string) int {
 	return 0
 }
 
+// edit changes a file of the copy.
+func (w *world) edit(file, old, new string) {
+	w.Helper()
+	file = filepath.Join(w.dir, "examples", file)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		w.Fatal(err)
+	}
+	changed := strings.ReplaceAll(string(text), old, new)
+	if changed == string(text) {
+		w.Fatalf("%s has no %q", file, old)
+	}
+	if err := os.WriteFile(file, []byte(changed), 0o644); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // output runs a program that must succeed and gives what it printed.
 func (w *world) output(program string, args ...string) string {
 	w.Helper()
@@ -155,3 +172,5 @@ func (w *world) until(what string, holds func() bool) {
 		w.Fatalf("waited in vain for %s", what)
 	}
 }
+
+func (w *world) portText(name string) string { return strconv.Itoa(w.port(name)) }

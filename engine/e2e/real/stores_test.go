@@ -1,0 +1,47 @@
+package real
+
+import (
+	"testing"
+)
+
+// visits are the answers of an app that counts in a store: what it had counted before it slept is still there.
+var visits = []string{"visit 1\n", "visit 2\n", "visit 3\n", "visit 4\n"}
+
+func TestRedis(t *testing.T) {
+	w := newWorld(t, "redis-server", "redis-cli", "python3")
+	w.live(example{
+		folder: "redis", service: "counter", needs: []string{"redis"}, says: visits, beside: []string{"redis-server"},
+		awake: func(e *engine) {
+			e.is("redis", "ready")
+			if got := e.output("redis-cli", "-p", e.portText("8050"), "get", "visits"); got != "4" {
+				e.Errorf("redis has counted %s; want 4", got)
+			}
+			e.dynapm("restart", "redis")
+			if got := e.output("redis-cli", "-p", e.portText("8050"), "get", "visits"); got != "4" {
+				e.Errorf("started again, redis has counted %s; want 4", got)
+			}
+		},
+	})
+}
+
+func TestPostgreSQL(t *testing.T) {
+	w := newWorld(t, "psql", "pg_isready", "python3")
+	data := w.folderOf("postgres", "pg") + "/data"
+	w.extraEnv = append(w.extraEnv, "PGDATA="+data)
+	w.live(example{
+		folder: "postgres", service: "visits", needs: []string{"postgres"}, says: visits, beside: []string{"postgres"},
+		awake: func(e *engine) {
+			e.is("postgres", "ready")
+			count := func() string {
+				return e.output("psql", "-h", data, "-U", "postgres", "-Atc", "select count(*) from visits")
+			}
+			if got := count(); got != "4" {
+				e.Errorf("the table has %s rows, want 4", got)
+			}
+			e.dynapm("restart", "postgres")
+			if got := count(); got != "4" {
+				e.Errorf("started again, the table has %s rows, want 4", got)
+			}
+		},
+	})
+}
