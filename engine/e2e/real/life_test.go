@@ -42,7 +42,7 @@ func (w *world) live(x example) {
 	}
 
 	for _, need := range x.needs {
-		w.until(need+" to be up", func() bool { return e.status(need).State == "ready" })
+		e.up(need)
 	}
 	first := ask(0)
 	e.replace()

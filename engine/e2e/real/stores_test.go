@@ -1,6 +1,8 @@
 package real
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -22,6 +24,26 @@ func TestRedis(t *testing.T) {
 			}
 		},
 	})
+}
+
+// TestRedisIsReadyOnceItHasLoaded what it had saved: it listens long before.
+func TestRedisIsReadyOnceItHasLoaded(t *testing.T) {
+	w := newWorld(t, "redis-server", "redis-cli")
+	w.edit("redis/dynapm.yaml", "redis-server ", "redis-server --key-load-delay 20000 --loading-process-events-interval-bytes 1024 ")
+	e := w.start("redis")
+	redis := func(args ...string) string {
+		return e.output("redis-cli", append([]string{"-p", e.portText("8050")}, args...)...)
+	}
+	e.up("redis")
+	set := []string{"mset"}
+	for n := range 60 {
+		set = append(set, fmt.Sprint("key", n), strings.Repeat("x", 1000))
+	}
+	redis(set...)
+	e.dynapm("restart", "redis")
+	if got := redis("dbsize"); got != "60" {
+		e.Errorf("redis is ready and says %q; want 60", got)
+	}
 }
 
 func TestPostgreSQL(t *testing.T) {
