@@ -182,12 +182,6 @@ func (e *engine) is(service, state string) {
 	e.Errorf("status says nothing of %s:\n%s", service, table)
 }
 
-// up returns when a service is ready.
-func (e *engine) up(service string) {
-	e.Helper()
-	e.until(service+" to be up", func() bool { return e.status(service).State == "ready" })
-}
-
 // sleeps returns when a service was stopped because nobody used it.
 func (e *engine) sleeps(service string) {
 	e.Helper()

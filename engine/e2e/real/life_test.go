@@ -13,12 +13,11 @@ type example struct {
 	folder  string
 	service string   // asked through the gateway
 	says    []string // what its answers hold, one after the other
-	needs   []string // other services that it cannot do without
+	needs   []string // the services that it depends on
 	// instance tells one run of the service from another; without it, by the processes that status names, also of what it
 	// needs.
 	instance func(e *engine) string
-	beside   []string // command lines of what runs beside it, asleep or not
-	stays    []string // and of what outlives the engine with good reason
+	stays    []string // command lines of what it leaves behind with good reason
 	asleep   func(e *engine)
 	awake    func(e *engine)
 }
@@ -41,9 +40,6 @@ func (w *world) live(x example) {
 		return instance(e)
 	}
 
-	for _, need := range x.needs {
-		e.up(need)
-	}
 	first := ask(0)
 	e.replace()
 	if second := ask(1); second != first {
@@ -58,7 +54,10 @@ func (w *world) live(x example) {
 	}
 
 	e.sleeps(x.service)
-	w.onlyLeft(slices.Concat(x.beside, x.stays, ourOwn)...)
+	for _, need := range x.needs {
+		e.sleeps(need)
+	}
+	w.onlyLeft(slices.Concat(x.stays, ourOwn)...)
 	if x.asleep != nil {
 		x.asleep(e)
 	}
