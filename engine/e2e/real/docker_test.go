@@ -12,10 +12,12 @@ import (
 // dockerd starts a Docker daemon of this test's own, in its own folder. It takes down with it what it runs.
 func (w *world) dockerd() {
 	w.Helper()
+	w.root("dockerd")
 	at := func(name string) string { return filepath.Join(w.dir, name) }
 	w.extraEnv = append(w.extraEnv, "DOCKER_HOST=unix://"+at("d.sock"))
 	cmd := exec.Command("dockerd", "--host", "unix://"+at("d.sock"), "--data-root", at("data"), "--exec-root", at("run"),
 		"--pidfile", at("d.pid"), "--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip6tables=false",
+		"--ip-forward=false",
 		// Should the machine have a containerd, the containers of others in it are none of this daemon's.
 		"--containerd-namespace", "dynapm-real", "--containerd-plugins-namespace", "dynapm-real-plugins")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} // what it mounts ends with it

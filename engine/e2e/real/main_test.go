@@ -87,8 +87,8 @@ func startSweeper() (io.Closer, error) {
 	return pipe, cmd.Start()
 }
 
-// sweep waits for the end of the test run with the folder and ends what it left: gently first, for dockerd ends its
-// containers.
+// sweep waits for the end of the test run with the folder and ends what it left: gently first, as dockerd then ends
+// its containers.
 func sweep(folder string) {
 	io.Copy(io.Discard, os.Stdin)
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -97,6 +97,7 @@ func sweep(folder string) {
 		}
 		eventuallyIn(10*time.Second, func() bool { return len(within(folder)) == 0 })
 	}
+	os.RemoveAll(folder)
 }
 
 // eventuallyIn tells whether the condition comes to hold in this time.

@@ -44,6 +44,7 @@ func TestRedisIsReadyOnceItHasLoaded(t *testing.T) {
 
 func TestPostgreSQL(t *testing.T) {
 	w := newWorld(t, "psql", "pg_isready", "python3")
+	w.root("PostgreSQL of another user")
 	data := w.folderOf("postgres", "pg") + "/data"
 	w.extraEnv = append(w.extraEnv, "PGDATA="+data)
 	w.live(example{

@@ -45,7 +45,8 @@ func newWorld(t *testing.T, programs ...string) *world {
 
 // env is the machine's, with all that programs keep led into the folder.
 func (w *world) env() []string {
-	return append(append(os.Environ(), "HOME="+w.dir, "PM2_HOME="+filepath.Join(w.dir, ".pm2")), w.extraEnv...)
+	return append(append(os.Environ(), "HOME="+w.dir, "PM2_HOME="+filepath.Join(w.dir, ".pm2"),
+		"PM2_DISABLE_VERSION_CHECK=true"), w.extraEnv...)
 }
 
 // examplePort is one that stands in the examples.
@@ -146,6 +147,14 @@ func (w *world) output(program string, args ...string) string {
 		w.Fatalf("%s %q: %v\n%s%s", program, args, err, out, errors.String())
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// root wants to be root, for a program that needs it.
+func (w *world) root(program string) {
+	w.Helper()
+	if os.Geteuid() != 0 {
+		w.Fatalf("%s needs root: run make test-real as root", program)
+	}
 }
 
 // folderOf makes a folder that belongs to a user.
