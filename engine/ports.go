@@ -25,13 +25,14 @@ type ports struct {
 // newPorts takes a range outside the one from which the kernel gives ports to clients (ip(7), ip_local_port_range):
 // there a service could find its port in use by a connection of somebody else.
 func newPorts(stateDir string) *ports {
-	p := &ports{stateDir: stateDir, first: 20000, count: 10000, taken: map[int]bool{}, listened: sync.OnceValue(probe.ListenedPorts)}
+	const count = 12_768 // up to where the kernel's own begin by default
+	p := &ports{stateDir: stateDir, first: 20_000, count: count, taken: map[int]bool{}, listened: sync.OnceValue(probe.ListenedPorts)}
 	var low, high int
 	if data, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
-		if _, err := fmt.Sscan(string(data), &low, &high); err == nil && low < p.first+p.count && high >= p.first {
-			if low > 11024 {
-				p.first = low - 10000
-			} else if high < 55000 {
+		if _, err := fmt.Sscan(string(data), &low, &high); err == nil && low < p.first+count && high >= p.first {
+			if low > 1024+count {
+				p.first = low - count
+			} else if high < 1<<16-count {
 				p.first = high + 1
 			}
 		}
