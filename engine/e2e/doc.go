@@ -14,5 +14,5 @@
 //	service*_test.go   the services
 //
 // The scenarios are in scenarios_test.go, everything else beside it by subject. DYNAPM_LARGE=1 makes the big bodies
-// 1 GiB, DYNAPM_MANY=1 measures how soon an engine of a thousand services is back.
+// 1 GiB, DYNAPM_MANY=1 has engines with a thousand and with ten thousand services (many_test.go).
 package e2e

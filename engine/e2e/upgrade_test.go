@@ -5,11 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // another puts the binary under test into the folder of the world with some bytes at its end: the same program in another
@@ -93,42 +91,4 @@ func (e *engine) stayed(pids map[string]int) {
 			e.Errorf("%s is served by pid %d after %d starts; it was %d", name, got.Pid, e.starts(name), pid)
 		}
 	}
-}
-
-// TestBackAmongAThousand tells how soon after its start an engine of a thousand services, of which fifty run, has
-// answered its first request, to one of these. It is for a quiet machine.
-func TestBackAmongAThousand(t *testing.T) {
-	if os.Getenv("DYNAPM_MANY") == "" {
-		t.Skip("DYNAPM_MANY is not set")
-	}
-	const services, running, rounds = 1000, 50, 11
-	w := newWorld(t)
-	var text strings.Builder
-	text.WriteString("services:\n")
-	for n := range services {
-		fmt.Fprintf(&text, "  s%d: {run: {{svc \"s%d\"}}, idleTimeout: never}\n", n, n)
-	}
-	e := w.start(text.String())
-	pids := map[string]int{}
-	for n := range running {
-		name := fmt.Sprintf("s%d", n*services/running)
-		pids[name] = e.ask(name, "/").Pid
-	}
-	var took, cpu []time.Duration
-	for range rounds {
-		e.kill()
-		began := time.Now()
-		e = w.launch(e.config)
-		e.until("an answer", func() bool {
-			r, err := e.try("GET", "s500", "/", nil)
-			return err == nil && e.seen(r).Pid == pids["s500"]
-		})
-		took, cpu = append(took, time.Since(began)), append(cpu, cpuTime(t, e.cmd.Process.Pid))
-		e.ready()
-	}
-	e.stayed(pids)
-	slices.Sort(took)
-	slices.Sort(cpu)
-	t.Logf("first answer after %v (median of %d), at best %v, at worst %v; the engine had computed for %v by then",
-		took[rounds/2], rounds, took[0], took[rounds-1], cpu[rounds/2])
 }
