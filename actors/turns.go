@@ -18,21 +18,21 @@ type turns struct {
 // turn is that of one start, from the launch until it has ended.
 type turn struct {
 	came func() // is called without the lock, by whoever gave it
-	has  bool
+	has  bool   // under the lock
 }
 
 // ask takes a turn at once, or waits for one: then came is called.
-func (t *turns) ask(came func()) *turn {
+func (t *turns) ask(came func()) (n *turn, atOnce bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := &turn{came: came}
+	n = &turn{came: came}
 	if t.free > 0 && !t.closed {
 		t.free--
 		n.has = true
 	} else {
 		t.waiting = append(t.waiting, n)
 	}
-	return n
+	return n, n.has
 }
 
 // end gives a turn back, whether it had come or not.
@@ -72,9 +72,9 @@ func (t *turns) close() {
 // is told later as well. why is what it has waited for already.
 func (i *instance) askTurn(r Run, why string) {
 	i.endTurn()
-	n := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}, "its turn to start has come"}) })
+	n, atOnce := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}, "its turn to start has come"}) })
 	i.legacy.turn = n
-	if fact := (Fact{r, time.Now()}); n.has {
+	if fact := (Fact{r, time.Now()}); atOnce {
 		i.told = append(i.told, TurnCame{fact, why})
 	} else {
 		i.told = append(i.told, Queued{fact, "its turn to start"})

@@ -14,10 +14,10 @@ func TestTurnsComeInTheOrderTheyWereAskedFor(t *testing.T) {
 	all := turns{free: 2}
 	var asked []*turn
 	for n := range 6 {
-		asked = append(asked, all.ask(func() { came = append(came, n) }))
-	}
-	if !asked[0].has || !asked[1].has || asked[2].has {
-		t.Fatal("two may start at once, and only two")
+		one, atOnce := all.ask(func() { came = append(came, n) })
+		if asked = append(asked, one); atOnce != (n < 2) {
+			t.Fatal("two may start at once, and only two")
+		}
 	}
 	all.end(asked[3]) // it has left before its turn
 	all.end(asked[1])
@@ -42,12 +42,12 @@ func TestTurnsAreNeverLost(t *testing.T) {
 		clients.Go(func() {
 			for n := range 300 {
 				came := make(chan struct{})
-				mine := all.ask(func() { close(came) })
+				mine, atOnce := all.ask(func() { close(came) })
 				if n%7 == 0 {
 					all.end(mine) // perhaps before its turn, perhaps in it
 					continue
 				}
-				if !all.isHis(mine) {
+				if !atOnce {
 					<-came
 				}
 				now := running.Add(1)
@@ -62,12 +62,6 @@ func TestTurnsAreNeverLost(t *testing.T) {
 	if all.free != 3 || len(all.waiting) != 0 || most.Load() > 3 {
 		t.Errorf("%d are free, %d wait; at most %d ran at one time", all.free, len(all.waiting), most.Load())
 	}
-}
-
-func (t *turns) isHis(n *turn) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return n.has
 }
 
 // TestStartsTakeTurns: one start at a time, the others wait and say so, whoever is stopped meanwhile leaves the queue,
