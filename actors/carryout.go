@@ -76,7 +76,7 @@ func (i *instance) open(e Open) {
 	g := i.gate.Load()
 	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
 		g = NewGate(e.Run, e.Address)
-		g.start = i.machine.LastStart
+		g.start, g.limit, g.queue = i.machine.LastStart, i.spec.MaxConcurrent, i.queue
 		g.drained = func() { i.tell(gateEmpty{g}) }
 		g.open(e.LastUse)
 		i.gate.Store(g)
@@ -96,6 +96,9 @@ func (i *instance) shut(e Shut) {
 		if g.Shut() {
 			i.told = append(i.told, Drained{fact})
 		}
+		for _, w := range i.queued() {
+			i.told = append(i.told, Acquire{w, fact.At})
+		}
 		return
 	}
 	if lastUse, shut := g.shutIdle(e.UnusedSince, e.Expected); shut {
@@ -103,6 +106,18 @@ func (i *instance) shut(e Shut) {
 	} else {
 		i.told = append(i.told, InUse{fact, lastUse})
 	}
+}
+
+// queued takes over those who wait for a lease on a gate that was shut.
+func (i *instance) queued() []Waiter {
+	if i.queue == nil {
+		return nil
+	}
+	all := i.queue.clear()
+	for _, w := range all {
+		i.legacy.waiters.add(w, false)
+	}
+	return all
 }
 
 func (i *instance) gateState(r Run) GateState {
@@ -119,9 +134,23 @@ func (i *instance) gateState(r Run) GateState {
 // grant and refuse settle the debt first: a waiter that panics is not answered
 // again by the next instance.
 func (i *instance) grant(w Waiter) {
-	if i.legacy.waiters.settle(w) {
-		w.Grant()
+	if !i.legacy.waiters.settle(w) {
+		return
 	}
+	if g := i.gate.Load(); i.queue != nil && g != nil && isRequest(w) && i.queue.wait(g, w) {
+		return // all who waited queue for their leases in the order in which they came
+	}
+	w.Grant()
+}
+
+// isRequest tells those who want a lease from those who only want to know that the
+// service is up.
+func isRequest(w Waiter) bool {
+	switch w.(type) {
+	case *caller, *need, unemployed:
+		return false
+	}
+	return true
 }
 
 func (i *instance) refuse(w Waiter, r Refusal) {

@@ -9,11 +9,13 @@ import (
 // actor. It says where the run is reached, lets requests in while it is open,
 // and counts the leases that are out. Safe for concurrent use.
 //
-// All that decides is in one word: the open bit, the leases that hold the
-// service up, and the passive ones that do not. To ask whether the service is
-// idle and to shut its gate is one compare-and-swap.
+// All that decides is in one word: the open bit, the mark that requests queue for a
+// lease, the leases that hold the service up, and the passive ones that do not. To
+// ask whether the service is idle and to shut its gate is one compare-and-swap.
 type Gate struct {
 	word    atomic.Uint64
+	limit   int          // leases at one time; 0: any number
+	queue   *queue       // for one of them; nil without a limit
 	lastUse atomic.Int64 // in the time of nanos
 	run     Run
 	address string
@@ -25,6 +27,7 @@ type Gate struct {
 
 const (
 	openBit    = 1 << 63
+	queuedBit  = 1 << 62
 	onePassive = 1
 	oneHolding = 1 << 31
 	countMask  = 1<<31 - 1
@@ -58,8 +61,13 @@ func (g *Gate) Start() StartClock { return g.start }
 // another after that closes it again.
 func (g *Gate) Ended() bool { return g.ended.Load() }
 
+// hasRoom tells whether there may be another lease.
+func (g *Gate) hasRoom(word uint64) bool {
+	return g.limit == 0 || holding(word)+passive(word) < g.limit
+}
+
 // Acquire takes a lease that holds the service up. It is false if the gate is
-// shut. It is one compare-and-swap and allocates nothing. Each success is paired
+// shut, or there is no room or a queue for it. It is one compare-and-swap and allocates nothing. Each success is paired
 // with one Release.
 func (g *Gate) Acquire() bool { return g.enter(oneHolding) }
 
@@ -70,7 +78,7 @@ func (g *Gate) AcquirePassive() bool { return g.enter(onePassive) }
 func (g *Gate) enter(lease uint64) bool {
 	for {
 		w := g.word.Load()
-		if w&openBit == 0 {
+		if w&(openBit|queuedBit) != openBit || !g.hasRoom(w) {
 			return false
 		}
 		if g.word.CompareAndSwap(w, w+lease) {
@@ -94,6 +102,12 @@ func (g *Gate) left(w uint64) {
 	if holding(w) == countMask {
 		panic("actors: a lease was released twice")
 	}
+	if w&(openBit|queuedBit) == openBit {
+		return
+	}
+	if w&queuedBit != 0 {
+		g.queue.serve(g)
+	}
 	if w&openBit == 0 && holding(w) == 0 && g.drained != nil {
 		g.drained()
 	}
@@ -109,8 +123,12 @@ func (g *Gate) Relax() {
 // ReleasePassive gives back what AcquirePassive took. It is no use of the
 // service: the idle clock goes on.
 func (g *Gate) ReleasePassive() {
-	if w := g.word.Add(^uint64(onePassive - 1)); passive(w) == countMask {
+	w := g.word.Add(^uint64(onePassive - 1))
+	if passive(w) == countMask {
 		panic("actors: a passive lease was released twice")
+	}
+	if w&queuedBit != 0 {
+		g.queue.serve(g)
 	}
 }
 
@@ -167,7 +185,7 @@ func (g *Gate) shutIdle(unusedSince, expected time.Time) (lastUse time.Time, shu
 	last := g.lastUse.Load()
 	for {
 		w := g.word.Load()
-		if holding(w) > 0 {
+		if holding(w) > 0 || w&queuedBit != 0 {
 			return time.Now(), false
 		}
 		if last > nanos(unusedSince) || !expected.IsZero() && last <= nanos(expected) {

@@ -123,6 +123,7 @@ func (i *instance) takeOver(now time.Time) {
 	i.letGo()
 	if g := i.gate.Load(); g != nil {
 		g.Shut()
+		i.queued() // and are reminded of
 	}
 	if s := l.last.State; s == StateFailed || s == StateStopped {
 		i.turn(Recall{s == StateFailed, l.last.Reason, l.last.Since, now})
@@ -197,6 +198,9 @@ func (i *instance) enter(e Event) {
 		}
 	case Cancel:
 		i.legacy.waiters.settle(e.Waiter)
+		if i.queue != nil { // it may have come there while the message was under way
+			i.queue.leave(e.Waiter)
+		}
 	}
 }
 
@@ -210,6 +214,10 @@ func (i *instance) inspect() Status {
 	}
 	if g := i.gate.Load(); g != nil {
 		s.Holding, s.Passive = g.Counts()
+	}
+	if i.queue != nil {
+		waiting, overloaded := i.queue.counts()
+		s.Waiting, s.Overloaded = s.Waiting+waiting, s.Overloaded+overloaded
 	}
 	return s
 }
@@ -227,6 +235,7 @@ func (i *instance) lastUse() time.Time {
 
 // leave ends the actor and leaves the service as it is.
 func (i *instance) leave() {
+	i.queued()
 	for _, down := range []bool{true, false} {
 		for _, w := range i.legacy.waiters.all(down) {
 			i.refuse(w, Refusal{Reason: Closing})

@@ -14,6 +14,7 @@ import (
 // methods may be called from any goroutine.
 type Service struct {
 	gate   atomic.Pointer[Gate] // of the present run, or of the last
+	queue  *queue               // for a lease; nil: there is no limit to them
 	spec   Spec
 	system *System
 	pid    *actor.PID // nil: its actor was not born yet
@@ -73,16 +74,35 @@ func (v *Service) InUse() bool {
 	return g != nil && holding(g.word.Load()) > 0
 }
 
-// Wait asks that the service be up for a request. One answer follows, from any
-// goroutine or from within the call, unless Cancel comes first.
+// Claim is Acquire for a request that was granted its Wait.
+func (v *Service) Claim(w Waiter) *Gate {
+	if v.queue != nil {
+		if g := v.queue.claim(w); g != nil {
+			return g
+		}
+	}
+	return v.Acquire()
+}
+
+// Wait asks that the service be up, and have room, for a request. One answer follows,
+// from any goroutine or from within the call, unless Cancel comes first.
 func (v *Service) Wait(w Waiter) {
+	if v.queue != nil {
+		if g := v.gate.Load(); g != nil && v.queue.wait(g, w) {
+			return
+		}
+	}
 	if !v.tell(Acquire{w, time.Now()}) {
 		w.Refuse(Refusal{Reason: Closing})
 	}
 }
 
 // Cancel tells that whoever waits has left. A late answer is possible.
-func (v *Service) Cancel(w Waiter) { v.tell(Cancel{w, time.Now()}) }
+func (v *Service) Cancel(w Waiter) {
+	if v.queue == nil || !v.queue.leave(w) {
+		v.tell(Cancel{w, time.Now()})
+	}
+}
 
 // Served tells that a request which had waited for run, since accepted, has the
 // first byte of its reply. It is enough to tell the first of a run.

@@ -33,7 +33,8 @@ type Spec struct {
 	// before it is launched and until nothing of it is left.
 	DependsOn []string
 
-	MaxPending int // requests that may wait for it at one time
+	MaxConcurrent int // leases at one time; 0: any number
+	MaxPending    int // requests that may wait for it at one time
 
 	// Found is the process of this service that the keeper listed, left by an
 	// earlier engine. It is verified in place of a launch.

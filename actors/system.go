@@ -94,18 +94,7 @@ func (s *System) Spawn(spec Spec) *Service { return s.SpawnAll([]Spec{spec})[0] 
 func (s *System) SpawnAll(specs []Spec) []*Service {
 	all := make([]*Service, len(specs))
 	for n, spec := range specs {
-		if spec.Last != nil {
-			spec.Last = spec.Last.asOf(time.Now())
-		}
-		v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
-		if spec.Last != nil {
-			v.legacy.last = *spec.Last
-		}
-		s.mu.Lock()
-		v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
-		s.services[spec.Name] = v
-		s.mu.Unlock()
-		all[n] = v
+		all[n] = s.add(spec)
 	}
 	for _, v := range all {
 		s.findNeeds(v)
@@ -114,6 +103,25 @@ func (s *System) SpawnAll(specs []Spec) []*Service {
 	s.actors.Root.Send(s.supervisor, birth{all, born})
 	<-born
 	return all
+}
+
+// add makes a service that has no actor yet.
+func (s *System) add(spec Spec) *Service {
+	if spec.Last != nil {
+		spec.Last = spec.Last.asOf(time.Now())
+	}
+	v := &Service{spec: spec, system: s, ended: make(chan struct{}), children: newChildren(s.options.Keeper)}
+	if spec.Last != nil {
+		v.legacy.last = *spec.Last
+	}
+	if spec.MaxConcurrent > 0 {
+		v.queue = newQueue(spec.MaxPending)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v.legacy.last.Memory.LastRun = max(v.legacy.last.Memory.LastRun, s.lastRuns[spec.Name])
+	s.services[spec.Name] = v
+	return v
 }
 
 // findNeeds finds the services that v depends on. Those that are spawned with one that

@@ -15,13 +15,13 @@ func TestLeasesDoNotAllocate(t *testing.T) {
 	r := &route{service: &service{gate: gate}, engine: &Engine{traffic: &traffic{backends: map[*actors.Gate][]*netio.Backend{}}}}
 	r.KeepAwake = config.KeepAwake{SSE: true}
 	way := netio.Route(r)
-	if _, b := way.Acquire(); !b.RelaxTunnels || b.RelaxEvents {
+	if _, b := way.Acquire(nil); !b.RelaxTunnels || b.RelaxEvents {
 		t.Errorf("tunnels are relaxed: %v, events: %v", b.RelaxTunnels, b.RelaxEvents)
 	}
 	if n := testing.AllocsPerRun(100, func() {
-		lease, _ := way.Acquire()
+		lease, _ := way.Acquire(nil)
 		lease.Release()
-		lease, _ = way.Acquire()
+		lease, _ = way.Acquire(nil)
 		lease.Relax().Release()
 	}); n != 0 {
 		t.Errorf("a lease allocates %v times, want 0", n)

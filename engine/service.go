@@ -54,16 +54,21 @@ type bound struct {
 }
 
 // Acquire takes a lease on the present run and finds its backend.
-func (r *route) Acquire() (netio.Lease, *netio.Backend) {
+func (r *route) Acquire(granted *netio.Waiter) (netio.Lease, *netio.Backend) {
 	at, known := r.reached()
 	if !known {
 		return nil, nil
 	}
 	gate := r.gate
-	if r.actor != nil {
+	switch {
+	case r.actor == nil:
+		if !gate.Acquire() {
+			gate = nil
+		}
+	case granted != nil:
+		gate = r.actor.Claim(waiter{granted})
+	default:
 		gate = r.actor.Acquire()
-	} else if !gate.Acquire() {
-		gate = nil
 	}
 	if gate == nil {
 		return nil, nil
@@ -185,20 +190,21 @@ func addressOf(b *config.Base) string {
 // which process of it was found, and what was known of it last.
 func (s *service) spec(own []string, found *keeper.Process, last *actors.Last) actors.Spec {
 	spec := actors.Spec{
-		Name:         s.Name,
-		Address:      s.address,
-		Check:        s.check(),
-		Always:       s.Always,
-		IdleTimeout:  s.IdleTimeout,
-		MinUptime:    s.MinUptime,
-		StartTimeout: s.StartTimeout,
-		StopTimeout:  s.StopTimeout,
-		DrainTimeout: s.DrainTimeout,
-		MaxPending:   s.MaxPending,
-		Found:        found,
-		Last:         last,
-		Umask:        s.Umask,
-		Logs:         keeper.Logs{MaxSize: s.Logs.MaxSize, Keep: s.Logs.Keep},
+		Name:          s.Name,
+		Address:       s.address,
+		Check:         s.check(),
+		Always:        s.Always,
+		IdleTimeout:   s.IdleTimeout,
+		MinUptime:     s.MinUptime,
+		StartTimeout:  s.StartTimeout,
+		StopTimeout:   s.StopTimeout,
+		DrainTimeout:  s.DrainTimeout,
+		MaxPending:    s.MaxPending,
+		MaxConcurrent: s.MaxConcurrent,
+		Found:         found,
+		Last:          last,
+		Umask:         s.Umask,
+		Logs:          keeper.Logs{MaxSize: s.Logs.MaxSize, Keep: s.Logs.Keep},
 	}
 	if a := s.Account; a != nil {
 		spec.As = &keeper.Account{UID: a.UID, GID: a.GID, Groups: a.Groups}

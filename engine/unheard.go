@@ -69,8 +69,8 @@ func lowered(s []byte, part string) bool {
 	return true
 }
 
-// Acquire takes a passive lease if the service is up.
-func (u *unheard) Acquire() (netio.Lease, *netio.Backend) {
+// Acquire takes a passive lease if the service is up and has room: what is not heard does not queue.
+func (u *unheard) Acquire(*netio.Waiter) (netio.Lease, *netio.Backend) {
 	at, known := u.reached()
 	if !known {
 		return nil, nil

@@ -21,8 +21,9 @@ type Fields interface {
 // Route is where a request goes. One value may serve any number of requests at once.
 type Route interface {
 	// Acquire takes a lease if the service is ready: one compare-and-swap, free of allocation. It returns nil, nil when
-	// the service must be waited for. The lease covers one request, to the last byte of its reply.
-	Acquire() (Lease, *Backend)
+	// the service must be waited for. The lease covers one request, to the last byte of its reply. granted is what the
+	// request waited with, if it has; a lease may have been set aside for it.
+	Acquire(granted *Waiter) (Lease, *Backend)
 	// Wait asks that the service be made ready. Exactly one w.Grant or w.Refuse follows, from any goroutine or from
 	// within the call, unless Cancel came first.
 	Wait(w *Waiter)

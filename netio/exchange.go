@@ -78,7 +78,7 @@ func (c *client) begin(n int) {
 
 // acquire takes a lease and sends the request, or has it wait.
 func (c *client) acquire() {
-	lease, b := c.x.route.Acquire()
+	lease, b := c.x.route.Acquire(c.x.waiter)
 	if b == nil {
 		c.park()
 		return

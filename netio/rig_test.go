@@ -160,7 +160,7 @@ type gate struct {
 	onWait  func(*Waiter)
 }
 
-func (g *gate) Acquire() (Lease, *Backend) {
+func (g *gate) Acquire(*Waiter) (Lease, *Backend) {
 	if !g.open.Load() {
 		return nil, nil
 	}

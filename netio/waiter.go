@@ -11,7 +11,7 @@ type Waiter struct {
 	granted  time.Time
 }
 
-// Grant says "try the gate again": Acquire is called again, and if that fails, Wait. Any goroutine may call it.
+// Grant says "try the gate again": Acquire is called with w, and if that fails, Wait. Any goroutine may call it.
 func (w *Waiter) Grant() {
 	w.splicer.inbox.post(message{kind: grantMessage, waiter: w})
 }

@@ -76,6 +76,7 @@ type Service struct {
 	ResponseTimeout                         time.Duration
 	StopSignal                              syscall.Signal
 	MaxPending                              int // requests that may wait for it at one time
+	MaxConcurrent                           int // that it has at one time; 0: any number
 	HealthCheck                             HealthCheck
 	Ignore                                  Ignore
 	KeepAwake                               KeepAwake

@@ -91,6 +91,8 @@ var serviceKeys = []key[draft]{
 		read: duration(func(d *draft) *time.Duration { return &d.ResponseTimeout })},
 	{name: "maxPending", dflt: "1024", doc: "requests that may wait for it at one time; further ones get 503",
 		read: numberBetween(1, 1_000_000, "how many requests may wait", func(d *draft) *int { return &d.MaxPending })},
+	{name: "maxConcurrent", doc: "requests that it has at one time, WebSockets and the like among them; further ones wait",
+		read: numberBetween(1, 1_000_000, "how many requests it has at one time", func(d *draft) *int { return &d.MaxConcurrent })},
 	{name: "ignore", doc: "requests that neither wake it nor extend its time, and what they get while it is not up",
 		read: func(w *walk, d *draft, v value) { w.ignore(d, v) }},
 	{name: "keepAwake", doc: "whether what stays open holds it up; if not, it is cut when the service is stopped as unused",

@@ -63,6 +63,9 @@ func (w *walk) wayToRun(d *draft) {
 	case !run && !commands && (!d.given.has("proxyOnly") || d.given["proxyOnly"].text == "false"):
 		w.fault(d.keyAt, "nothing says how it runs: give run, or commands with start and stop, or proxyOnly: true")
 	}
+	if d.ProxyOnly && d.given.has("maxConcurrent") {
+		w.fault(d.later("maxConcurrent", "proxyOnly"), "the requests of a proxyOnly service are not counted: remove maxConcurrent or proxyOnly")
+	}
 	for _, name := range []string{"ignore", "keepAwake"} {
 		if d.ProxyOnly && d.given.has(name) {
 			w.fault(d.later(name, "proxyOnly"), "a proxyOnly service is never woken or stopped: remove %s or proxyOnly", name)

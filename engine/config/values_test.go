@@ -39,6 +39,7 @@ services:
     drainTimeout: 3m
     responseTimeout: 4m
     maxPending: 7
+    maxConcurrent: 2
     dependsOn: [shop]
     minUptime: 6m
     keepAwake: {websocket: false, sse: false}
@@ -77,7 +78,7 @@ services:
 			Env:         []string{"A=x=y", "A_=", "B=2"},
 			Logs:        Logs{3 << 20, 4},
 			IdleTimeout: 0, MinUptime: 6 * time.Minute, DependsOn: []string{"shop"}, StartTimeout: time.Minute, StopTimeout: 2 * time.Minute, DrainTimeout: 3 * time.Minute,
-			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, MaxPending: 7, HostHeader: "app.internal:81",
+			ResponseTimeout: 4 * time.Minute, StopSignal: syscall.SIGUSR1, MaxPending: 7, MaxConcurrent: 2, HostHeader: "app.internal:81",
 			Ignore: Ignore{[]string{"uptimerobot", "bot/"}, []string{"/up", "/robots.txt"}, 418, "fast asleep"},
 			HealthCheck: HealthCheck{Type: "http", URL: "https://[::1]:443/up?a=b", Method: "HEAD", StatusMin: 200, StatusMax: 399,
 				Timeout: 100 * time.Millisecond},
