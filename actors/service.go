@@ -114,6 +114,13 @@ func (v *Service) Served(run Run, accepted, connected, firstByte time.Time) {
 // g. Who is ready is looked at again.
 func (v *Service) Refused(g *Gate) { v.tell(Refused{Fact{g.Run(), time.Now()}}) }
 
+// KeepUp makes the service be up by the clock until LetGo, unless an operator has it
+// down. why is told to people, and may change.
+func (v *Service) KeepUp(why string) { v.tell(KeepUp{Ground{Why: why}, nil, time.Now()}) }
+
+// LetGo ends KeepUp: from now on it is idle when nobody uses it.
+func (v *Service) LetGo(why string) { v.tell(LetGo{Why: why, At: time.Now()}) }
+
 // Start makes the service be up, although it is held, and returns when it is
 // ready. The error is a *Refusal, such as ErrAlreadyUp, or that of ctx; the
 // start goes on if ctx ends.

@@ -32,6 +32,7 @@ type Spec struct {
 	// DependsOn names services, spawned before this one or with it, that are up
 	// before it is launched and until nothing of it is left.
 	DependsOn []string
+	KeptUp    string // why it is kept up by the clock from the beginning (see KeepUp); "": it is not
 
 	MaxConcurrent int // leases at one time; 0: any number
 	MaxPending    int // requests that may wait for it at one time

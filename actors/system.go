@@ -114,6 +114,9 @@ func (s *System) add(spec Spec) *Service {
 	if spec.Last != nil {
 		v.legacy.last = *spec.Last
 	}
+	if spec.KeptUp != "" {
+		v.legacy.grounds = append(v.legacy.grounds, Ground{Why: spec.KeptUp})
+	}
 	if spec.MaxConcurrent > 0 {
 		v.queue = newQueue(spec.MaxPending)
 	}

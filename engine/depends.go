@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"time"
+
 	"dynapm/actors"
 	"dynapm/actors/keeper"
 )
@@ -18,6 +20,8 @@ func (e *Engine) spawn(found map[string]*keeper.Process, shared map[string]bool)
 		if !s.ProxyOnly {
 			spec := s.spec(own, found[s.Name], e.memory.last(s.Name))
 			spec.Shared = shared[s.Name]
+			s.keptUp = byTheClock(s.Schedule, time.Now())
+			spec.KeptUp = s.keptUp
 			specs, started = append(specs, spec), append(started, s)
 		}
 	}

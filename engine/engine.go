@@ -97,6 +97,11 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
 	go e.memory.follow(ctx, e.system)
+	for _, s := range e.services {
+		if len(s.Schedule) > 0 {
+			go followClock(ctx, s.Schedule, s.keptUp, s.actor)
+		}
+	}
 	for _, t := range targets {
 		go t.watch(ctx, e.log)
 	}

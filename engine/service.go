@@ -32,6 +32,7 @@ type service struct {
 	ways    []*route        // that lead to it
 	diary   diary           // of its changes of state
 
+	keptUp     string        // by its schedule, when it was given its actor
 	dependants []*service    // that depend on it
 	done       chan struct{} // closed when it has been taken down, as far as that was possible
 }

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"syscall"
 	"time"
+
+	"dynapm/engine/config/schedule"
 )
 
 // Config is a whole config after every check: each field has its value or its default, every path is absolute,
@@ -68,10 +70,11 @@ type Service struct {
 	Limits    Limits   // of a Run service alone
 	Logs      Logs
 
-	Always                                  bool          // up although nobody asks; then IdleTimeout is 0
-	IdleTimeout                             time.Duration // 0: never
-	MinUptime                               time.Duration // 0: none
-	DependsOn                               []string      // names of services that are not ProxyOnly; no cycles
+	Always                                  bool           // up although nobody asks; then IdleTimeout is 0
+	IdleTimeout                             time.Duration  // 0: never
+	MinUptime                               time.Duration  // 0: none
+	Schedule                                schedule.Times // empty: none
+	DependsOn                               []string       // names of services that are not ProxyOnly; no cycles
 	StartTimeout, StopTimeout, DrainTimeout time.Duration
 	ResponseTimeout                         time.Duration
 	StopSignal                              syscall.Signal

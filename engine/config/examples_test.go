@@ -76,6 +76,7 @@ func TestFullShowsEveryKey(t *testing.T) {
 	shown(t, text, adminKeys)
 	shown(t, text, loggingKeys)
 	shown(t, text, serviceKeys)
+	shown(t, text, windowKeys)
 	shown(t, text, limitKeys)
 	shown(t, text, logKeys)
 	shown(t, text, routeKeys)

@@ -3,6 +3,8 @@ package config
 import (
 	"syscall"
 	"time"
+
+	"dynapm/engine/config/schedule"
 )
 
 // draft is a service while it is read: what has been decoded, and what the checks need to know of its writing.
@@ -77,6 +79,8 @@ var serviceKeys = []key[draft]{
 		read: oneOf(func(d *draft) *string { return &d.restart }, "onRequest", "always")},
 	{name: "minUptime", doc: "not stopped as unused before it has been ready for so long",
 		read: duration(func(d *draft) *time.Duration { return &d.MinUptime })},
+	{name: "schedule", doc: "windows in which it is up although nobody asks; after one it sleeps when unused",
+		read: func(w *walk, d *draft, v value) { w.schedule(d, v) }},
 	{name: "dependsOn", doc: "services that are up before it is launched, and for as long as it is",
 		read: eachOf("a list of names of services", serviceName(func(s *string) *string { return s }), func(d *draft) *[]string { return &d.DependsOn })},
 	{name: "startTimeout", dflt: "30s", doc: "for the service to become ready",
@@ -101,6 +105,15 @@ var serviceKeys = []key[draft]{
 		read: hostHeader(func(d *draft) *string { return &d.HostHeader })},
 	{name: "healthCheck", doc: "when it is ready",
 		read: func(w *walk, d *draft, v value) { d.checkAt = fill(w, v, healthKeys, &d.HealthCheck) }},
+}
+
+var windowKeys = []key[schedule.Window]{
+	{name: "up", need: true, doc: "when it begins: minute, hour, day, month and day of the week, as cron has them",
+		read: cronTime(func(w *schedule.Window) *schedule.Expression { return &w.Up })},
+	{name: "down", need: true, doc: "when it ends",
+		read: cronTime(func(w *schedule.Window) *schedule.Expression { return &w.Down })},
+	{name: "timeZone", doc: "of both; without it, the system's",
+		read: timeZone(func(w *schedule.Window) **time.Location { return &w.Zone })},
 }
 
 var limitKeys = []key[Limits]{

@@ -33,6 +33,7 @@ func (w *walk) service(e entry, path string) *draft {
 		fill(w, value{&node{kind: mapping}, d.at.path}, logKeys, &d.Logs)
 	}
 	w.always(d)
+	w.byTheClock(d)
 	w.awake(d)
 	return d
 }
