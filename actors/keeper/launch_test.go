@@ -80,7 +80,7 @@ func TestSurroundings(t *testing.T) {
 	out := b.output()
 	log := filepath.Join(b.dir, "logs", "blog.log")
 	for _, line := range []string{
-		"dir=" + dir, "leader=true", "SigBlk:0000000000000000",
+		"dir=" + dir, "leader=true", "SigBlk:0000000000000000", fmt.Sprintf("slack=%d", givenSlack),
 		"fd0=/dev/null", "fd1=" + log, "fd2=" + log,
 		"env A=last", "env EMPTY=", "env LATIN=caf\xe9", "env LISTEN_ADDR=:80",
 		"env DYNAPM_SERVICE=blog", "env DYNAPM_RUN=7", "env DYNAPM_ROLE=service", "env DYNAPM_STATE_DIR=" + b.dir,

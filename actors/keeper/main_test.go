@@ -133,7 +133,7 @@ func look() {
 	var limit unix.Rlimit
 	unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
 	sid, _ := unix.Getsid(0)
-	fmt.Printf("dir=%s\nleader=%t\nhard=%d\n", dir, sid == os.Getpid() && unix.Getpgrp() == os.Getpid(), limit.Max)
+	fmt.Printf("dir=%s\nleader=%t\nhard=%d\nslack=%d\n", dir, sid == os.Getpid() && unix.Getpgrp() == os.Getpid(), limit.Max, givenSlack)
 	status, _ := os.ReadFile("/proc/self/status")
 	for line := range strings.Lines(string(status)) {
 		if strings.HasPrefix(line, "SigBlk") {

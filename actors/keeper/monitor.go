@@ -14,9 +14,9 @@ import (
 // process that wakes for one request and sleeps again that is a fourth of its CPU.
 
 // monitorSlack is how late the kernel may wake the monitor (PR_SET_TIMERSLACK of
-// prctl(2)), so that it looks about twice in a millisecond. Each process has
+// prctl(2)), so that it looks about once in a millisecond. Each process has
 // that of its parent otherwise, 50 us by default.
-const monitorSlack = "500000" // ns
+const monitorSlack = "1000000" // ns
 
 // monitorTries is how often it is looked whether the monitor sleeps. Most of the
 // time it does.
