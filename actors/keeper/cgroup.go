@@ -115,7 +115,7 @@ func (c *cgroups) open(m marks) (*cgroup, error) {
 		return nil, errors.New("this kernel has no cgroup.kill (it is older than 5.14)")
 	}
 	var err error
-	if g.dir, err = os.Open(g.path); err != nil {
+	if g.dir, err = openPlain(g.path, unix.O_RDONLY|unix.O_DIRECTORY, 0); err != nil {
 		g.remove()
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 	if p.path, err = findProgram(c.Argv[0], p.dir, p.env); err != nil {
 		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
 	}
-	if p.stdin, err = os.Open(os.DevNull); err != nil {
+	if p.stdin, err = openPlain(os.DevNull, unix.O_RDONLY, 0); err != nil {
 		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
 	}
 	if p.output, err = openOutput(c.Output, c.Rotate, c.Logs.Keep); err != nil {
@@ -185,7 +185,7 @@ func checkDir(dir string) error {
 // openOutput opens the file that gets what a command prints.
 func openOutput(path string, rotate bool, keep int) (*os.File, error) {
 	if path == "" {
-		return os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+		return openPlain(os.DevNull, unix.O_WRONLY, 0)
 	}
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("%s is not an absolute path", path)
@@ -198,7 +198,21 @@ func openOutput(path string, rotate bool, keep int) (*os.File, error) {
 			return nil, err
 		}
 	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	return openPlain(path, unix.O_WRONLY|unix.O_APPEND|unix.O_CREAT, 0o600)
+}
+
+// openPlain opens what is only handed on to a child. os.Open would try to make it
+// non-blocking, and Fd would undo that: six system calls more.
+func openPlain(path string, flags int, mode uint32) (*os.File, error) {
+	for {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, mode)
+		if err == nil {
+			return os.NewFile(uintptr(fd), path), nil
+		}
+		if err != unix.EINTR {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+	}
 }
 
 // bare is the cause of a file error, without the operation and path that the

@@ -140,9 +140,9 @@ func shift(path, youngest string, keep int) error {
 		if n > 1 {
 			from = fmt.Sprintf("%s.%d", path, n-1)
 		}
-		err := os.Rename(from, fmt.Sprintf("%s.%d", path, n))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		to := fmt.Sprintf("%s.%d", path, n)
+		if err := unix.Rename(from, to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 		}
 	}
 	return nil
