@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"strconv"
 	"time"
@@ -29,24 +28,44 @@ type procStat struct {
 // alive is false for a zombie: it holds nothing and takes no signal.
 func (p procStat) alive() bool { return p.state != 'Z' && p.state != 'X' }
 
-// readStat reads the state of a process; false if there is none.
+// maxStat is more than the kernel writes: a name of 64 bytes and 51 numbers.
+const maxStat = 1500
+
+// readStat reads the state of a process; false if there is none. It is read for
+// every process of the machine when a service ends, hence plain system calls and
+// no garbage.
 func readStat(pid int) (procStat, bool) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	var buf [maxStat]byte
+	path := append(strconv.AppendInt(append(buf[:0], "/proc/"...), int64(pid), 10), "/stat"...)
+	fd, err := unix.Open(string(path), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return procStat{}, false
 	}
-	return parseStat(pid, b)
+	n, err := unix.Read(fd, buf[:])
+	unix.Close(fd)
+	if err != nil {
+		return procStat{}, false
+	}
+	return parseStat(pid, buf[:n])
 }
 
 func parseStat(pid int, b []byte) (procStat, bool) {
 	// Field 2 is the name in parentheses, in which anything may stand.
 	_, rest, found := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
-	fields := bytes.Fields(rest)
-	if !found || len(fields) < 49 {
+	var fields [49][]byte // from field 3 on
+	n := 0
+	for text := range bytes.FieldsSeq(rest) {
+		if n == len(fields) {
+			break
+		}
+		fields[n] = text
+		n++
+	}
+	if !found || n < len(fields) {
 		return procStat{}, false
 	}
 	p := procStat{pid: pid, state: fields[0][0]}
-	for i, to := range []*int{&p.parent, &p.group, &p.session} {
+	for i, to := range [...]*int{&p.parent, &p.group, &p.session} {
 		n, err := strconv.Atoi(string(fields[1+i]))
 		if err != nil {
 			return procStat{}, false
@@ -54,12 +73,15 @@ func parseStat(pid int, b []byte) (procStat, bool) {
 		*to = n
 	}
 	var flags, envStart, envEnd uint64
-	for field, to := range map[int]*uint64{9: &flags, 22: &p.start, 50: &envStart, 51: &envEnd} {
-		n, err := strconv.ParseUint(string(fields[field-3]), 10, 64)
+	for _, one := range [...]struct {
+		field int
+		to    *uint64
+	}{{9, &flags}, {22, &p.start}, {50, &envStart}, {51, &envEnd}} {
+		n, err := strconv.ParseUint(string(fields[one.field-3]), 10, 64)
 		if err != nil {
 			return procStat{}, false
 		}
-		*to = n
+		*one.to = n
 	}
 	p.bare = flags&kernelThread != 0 || envStart != 0 && envStart == envEnd
 	return p, true

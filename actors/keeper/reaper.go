@@ -71,10 +71,9 @@ func (s *server) finish(k *kept, exit Exit) {
 		s.mu.Lock()
 		left := *k
 		s.mu.Unlock()
-		if left.asked {
-			s.await(left)
+		if !left.asked || !s.await(left) || !removeAll(left.Cgroup) {
+			s.sweep(left)
 		}
-		s.sweep(left)
 	}
 	s.record(k, exit)
 }

@@ -142,15 +142,15 @@ func (k *kept) kill() {
 
 // await gives what the leader of a service has left the time to end that the
 // service was given: a shell in front of a server dies of the SIGTERM that the
-// server takes as a wish. A SIGKILL ends it.
-func (s *server) await(k kept) {
+// server takes as a wish. A SIGKILL ends it. It tells whether nothing is left.
+func (s *server) await(k kept) (gone bool) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		if left, settled := s.strays(k); len(left) == 0 && settled {
-			return
+			return true
 		}
 		select {
 		case <-k.killed:
-			return
+			return false
 		case <-time.After(pause):
 		}
 	}
