@@ -6,22 +6,24 @@ import "time"
 // loses half of it.
 const shortStep = 100 * time.Microsecond
 
+const longStep = 20 * time.Millisecond
+
 // step is the pause after a failed try, when the service has had elapsed to
 // start: little of a start is waited away, and no CPU burnt on a slow starter.
 func step(elapsed time.Duration) time.Duration {
-	return min(max(shortStep, elapsed/50), 20*time.Millisecond)
+	return min(max(shortStep, elapsed/50), longStep)
 }
 
 // expectantStep is step for a service that has taken about as long as expected
 // before: seldom until shortly before that, often around it. One that has become
-// quicker loses a fifth of its time once.
+// quicker loses up to a third of its time, once.
 func expectantStep(elapsed, expected time.Duration) time.Duration {
 	from, to := expected-expected/10, expected+expected/4
 	switch {
 	case elapsed < from:
-		return max(shortStep, min(elapsed/5, from-elapsed))
+		return max(shortStep, min(elapsed/2, from-elapsed, longStep))
 	case elapsed < to:
-		return min(max(shortStep, expected/200), step(elapsed))
+		return max(shortStep, min(expected/100, step(elapsed)))
 	}
 	return step(elapsed)
 }

@@ -46,10 +46,11 @@ func TestStep(t *testing.T) {
 	}
 	for elapsed, want := range map[time.Duration]time.Duration{
 		0:                      100 * time.Microsecond,
-		50 * time.Millisecond:  10 * time.Millisecond,
+		20 * time.Millisecond:  10 * time.Millisecond,
+		60 * time.Millisecond:  20 * time.Millisecond,
 		89 * time.Millisecond:  time.Millisecond, // not beyond what is expected
-		90 * time.Millisecond:  500 * time.Microsecond,
-		120 * time.Millisecond: 500 * time.Microsecond,
+		90 * time.Millisecond:  time.Millisecond,
+		120 * time.Millisecond: time.Millisecond,
 		150 * time.Millisecond: step(150 * time.Millisecond),
 		time.Hour:              20 * time.Millisecond,
 	} {
