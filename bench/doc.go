@@ -49,7 +49,8 @@
 // makes the same GET every 100 us until it is answered; both take turns, 210 times for each form, and the difference is
 // taken within each turn. The shell loop beside them is what people write without a gateway: the command, and a client that
 // is run every 10 ms (this program, which takes longer to come up than curl). The service is as little as a Go program can
-// be (coldserver). The CPU of a start has 15 ms after the reply in it, for the log and the store.
+// be (coldserver). The CPU of a start is the engine's, and beside it the keeper's, with the 60 ms after the reply in it,
+// for the log and the store; that of the stop which follows is told apart.
 //
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.

@@ -60,8 +60,10 @@ type Sample struct {
 	Worst     time.Duration  `json:"worst"`
 	Over50    time.Duration  `json:"over50,omitempty"` // beyond the same without anybody's help
 	Over99    time.Duration  `json:"over99,omitempty"`
-	Memory    float64        `json:"memory"`    // growth of resident memory, in bytes
-	Generator time.Duration  `json:"generator"` // CPU of the load generator
+	Keeper    time.Duration  `json:"keeper,omitempty"` // CPU of the engine's keeper, where it is not in CPU
+	Stop      time.Duration  `json:"stop,omitempty"`   // CPU of engine and keeper for putting it to sleep again
+	Memory    float64        `json:"memory"`           // growth of resident memory, in bytes
+	Generator time.Duration  `json:"generator"`        // CPU of the load generator
 	Errors    map[string]int `json:"errors,omitempty"`
 }
 
