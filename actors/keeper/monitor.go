@@ -28,11 +28,16 @@ const monitorTries = 100
 func RelaxMonitor() bool {
 	// It is the first thread that the runtime makes, and of all that are there now
 	// the only one that sleeps by nanosleep(2).
-	threads, err := os.ReadDir("/proc/self/task")
+	dir, err := os.Open("/proc/self/task")
+	if err != nil {
+		return false
+	}
+	defer dir.Close()
+	threads, err := dir.Readdirnames(-1) // in the order in which they were made
 	if err != nil || len(threads) < 2 {
 		return false
 	}
-	monitor := threads[1].Name()
+	monitor := threads[1]
 	sleeping := strconv.AppendInt(nil, unix.SYS_NANOSLEEP, 10)
 	for range monitorTries {
 		call, err := os.ReadFile("/proc/self/task/" + monitor + "/syscall")
