@@ -1,10 +1,12 @@
 package probe
 
 import (
+	"context"
 	"encoding/binary"
 	"net"
 	"net/netip"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -110,20 +112,39 @@ func TestTrusts(t *testing.T) {
 	}
 }
 
-// TestInsists: now and then a try does not believe the kernel, the first among them.
+// TestInsists: now and then a try does not believe the kernel.
 func TestInsists(t *testing.T) {
 	w := newWaiter(nil, Check{}, nil)
-	if w.trusting {
-		t.Error("the first try trusts")
-	}
-	for elapsed, last := shortStep, -insistEvery; elapsed < 100*insistEvery; elapsed += step(elapsed) {
+	last := time.Duration(0)
+	for elapsed := shortStep; elapsed < 100*insistEvery; elapsed += step(elapsed) {
 		if w.insist(elapsed); w.trusting {
 			continue
 		}
-		if gap := elapsed - last; last >= 0 && (gap < insistEvery || gap > insistEvery+elapsed/5) {
+		if gap := elapsed - last; gap < insistEvery || gap > insistEvery+elapsed/5 {
 			t.Fatalf("%v after %v", elapsed, last)
 		}
 		last = elapsed
+	}
+	if last == 0 {
+		t.Error("no try insists")
+	}
+}
+
+// TestVain: a try that would find nobody is not made. It ends as it would have.
+func TestVain(t *testing.T) {
+	needLookUp(t)
+	address := freeAddress(t)
+	for _, kind := range []Kind{TCP, GRPC, Redis} {
+		w := newWaiter([]string{address}, Check{Kind: kind}, nil)
+		try, _ := w.try()
+		for _, trusting := range []bool{false, true} {
+			w.trusting = trusting
+			made := false
+			err := w.once(t.Context(), func(ctx context.Context) error { made = true; return try(ctx) })
+			if made == trusting || err == nil || err.Error() != "nothing listens on "+address {
+				t.Errorf("%s: trusting %v, made %v: %v", kind, trusting, made, err)
+			}
+		}
 	}
 }
 

@@ -129,12 +129,13 @@ type waiter struct {
 	output    output // of a Log check
 	last      error  // of a try that was not cut off by the end of the wait
 
+	absent   error         // what vain tries end with
 	trusting bool          // this try believes the kernel that nobody listens, or somebody does
 	insists  time.Duration // since the beginning: when the next try does not
 }
 
 func newWaiter(addresses []string, check Check, run func(context.Context) error) *waiter {
-	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run, insists: insistEvery,
+	w := &waiter{addresses: addresses, check: check.withDefaults(), run: run, trusting: true, insists: insistEvery,
 		output: output{path: check.Output, pattern: check.Pattern}}
 	if len(addresses) > 0 {
 		w.result.Address = addresses[0]
@@ -173,6 +174,9 @@ func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Du
 // once makes one try within its own timeout. A try that was cut off by the end
 // of the whole wait says nothing new; then the failure before it counts.
 func (w *waiter) once(ctx context.Context, try func(context.Context) error) error {
+	if w.vain() {
+		return w.last
+	}
 	inTime, cancel := context.WithTimeout(ctx, w.check.Timeout)
 	defer cancel()
 	err := try(inTime)
@@ -205,6 +209,28 @@ func (w *waiter) tryConnect(ctx context.Context) error {
 	return summary(failures)
 }
 
+// vain tells that a try would find nobody at any address, and saves it: most tries
+// are of that kind.
+func (w *waiter) vain() bool {
+	if k := w.check.Kind; k != TCP && k != GRPC && k != Redis || len(w.addresses) == 0 {
+		return false
+	}
+	for _, address := range w.addresses {
+		if w.known(w.door(address)) != nobody {
+			return false
+		}
+	}
+	if w.absent == nil {
+		var failures []error
+		for _, address := range w.addresses {
+			failures = append(failures, &nobodyListens{w.door(address)})
+		}
+		w.absent = summary(failures)
+	}
+	w.last = w.absent
+	return true
+}
+
 // known is what the kernel knows of an address, in a try that believes it.
 func (w *waiter) known(address string) finding {
 	if at, err := netip.ParseAddrPort(address); w.trusting && err == nil && at.Addr().IsLoopback() {
@@ -223,7 +249,7 @@ func reach(ctx context.Context, address string, known finding) (socket, error) {
 
 // insist has the next try connect whatever the kernel knows of listeners, if none
 // has done so for a while: a packet filter can lead elsewhere what is sent to this
-// machine, as Docker's rules do where it uses no proxy. The first try does too.
+// machine, as Docker's rules do where it uses no proxy.
 func (w *waiter) insist(elapsed time.Duration) {
 	w.trusting = elapsed < w.insists
 	if !w.trusting {
