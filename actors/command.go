@@ -53,6 +53,9 @@ func (s *Spec) place() (dir string, env []string) {
 // knows how.
 var errStatusLost = errors.New("its exit status is lost")
 
+// errKilled is of a command that took too long, which says nothing.
+var errKilled = errors.New("did not end in time and was killed")
+
 // command runs a line to its end. If ctx ends first it is killed.
 func (c *common) command(ctx context.Context, role keeper.Role, line string) error {
 	cmd := c.shell(role, line)
@@ -68,7 +71,7 @@ func (c *common) command(ctx context.Context, role keeper.Role, line string) err
 	case <-ch.done:
 	case <-ctx.Done():
 		c.v.children.signal(ch, syscall.SIGKILL)
-		return fmt.Errorf("the %s command did not end in time and was killed", role)
+		return fmt.Errorf("the %s command %w", role, errKilled)
 	}
 	switch {
 	case ch.exit.Unknown:

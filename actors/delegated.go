@@ -248,7 +248,7 @@ func (d *delegated) up() string {
 		switch err := d.checkOnce(); {
 		case err == nil:
 			return "its check still passes"
-		case errors.Is(err, errStatusLost), errors.Is(err, keeper.ErrLost):
+		case errors.Is(err, errStatusLost), errors.Is(err, keeper.ErrLost), errors.Is(err, errKilled):
 			return "what its check found is not known" // and is not that it is down
 		}
 	case listens(d.v.spec.Address):

@@ -192,6 +192,28 @@ func TestFailedStopIsTriedAgain(t *testing.T) {
 	h.wait(next, StateStopped)
 }
 
+// TestCheckThatTakesTooLongIsNotDown: nothing is known of a service whose check was cut off.
+func TestCheckThatTakesTooLongIsNotDown(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	spec := h.daemon(address)
+	stop := spec.Delegated.Stop
+	spec.Delegated.Stop = "test ! -e allowed || { " + stop + "; }"
+	spec.Delegated.Check = "test -e allowed || exec " + strings.Join(self("silent"), " ") + "; kill -0 $(cat daemon.pid)"
+	spec.Check.Timeout, spec.StopTimeout = 100*time.Millisecond, 200*time.Millisecond
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	pid := askPid(t, address)
+	var refusal *Refusal
+	if err := v.Stop(h.soon(), false); !errors.As(err, &refusal) || !strings.Contains(refusal.Detail, "is not known") || !alive(pid) {
+		t.Errorf("stopped: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(h.dir, "allowed"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.until(func() bool { return !alive(pid) }) // the failed stop is tried again
+}
+
 func TestStopCommandThatHangsIsKilled(t *testing.T) {
 	h := newHouse(t)
 	address := freeAddress(t)

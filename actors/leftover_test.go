@@ -82,13 +82,13 @@ func TestPortThatIsSomebodyElsesNow(t *testing.T) {
 		"delegated": func(h *house, address string) Spec {
 			spec := h.daemon(address)
 			spec.Delegated.Check = "kill -0 $(cat daemon.pid)"
-			spec.Check.Timeout = 100 * time.Millisecond
+			spec.Check.Timeout = time.Second
 			return spec
 		},
 		"delegated, half stopped": func(h *house, address string) Spec {
 			spec := h.daemon(address)
 			spec.Delegated.Check = "kill -0 $(cat daemon.pid)"
-			spec.Check.Timeout = 100 * time.Millisecond
+			spec.Check.Timeout = time.Second
 			return spec
 		},
 	} {
@@ -115,6 +115,38 @@ func TestPortThatIsSomebodyElsesNow(t *testing.T) {
 			}
 			if refusal := h.ask(v); refusal == nil || refusal.Reason != StartFailed {
 				t.Errorf("answered %+v", refusal)
+			}
+		})
+	}
+}
+
+// once is a command that does not end when it is run for the first time.
+func once(file, then string) string {
+	return fmt.Sprintf("test -e %s || { touch %[1]s; exec %s; }; %s", file, strings.Join(self("silent"), " "), then)
+}
+
+// TestCheckThatTakesTooLongHasNothingForgotten: what it would have said is asked again.
+func TestCheckThatTakesTooLongHasNothingForgotten(t *testing.T) {
+	for _, state := range []State{StateReady, StateStopping} {
+		t.Run(state.String(), func(t *testing.T) {
+			h := newHouse(t)
+			address := freeAddress(t)
+			spec := h.daemon(address)
+			h.wake(h.system.Spawn(spec)).Release()
+			pid := askPid(t, address)
+			spec = h.leave(spec)
+			spec.Last.State = state
+			spec.Delegated.Check = once("asked", "kill -0 $(cat daemon.pid)")
+			spec.Check.Timeout = time.Second
+			v := h.come(spec)
+			if state == StateStopping {
+				h.wait(0, StateStopped)
+				h.until(func() bool { return !alive(pid) })
+				return
+			}
+			h.wake(v).Release()
+			if s := h.status(v); askPid(t, address) != pid || s.Run != 1 || s.StartCount != 1 {
+				t.Errorf("pid %d, not %d; %+v", askPid(t, address), pid, s)
 			}
 		})
 	}

@@ -66,10 +66,12 @@ func (d *delegated) isThere(ctx context.Context, coming time.Time) bool {
 			d.over("nothing listens at " + d.v.spec.Address)
 		}
 		return false
-	case d.is(recalled) && d.wasReady.Load() && !d.passesCheck(ctx):
+	case d.is(recalled) && d.wasReady.Load() && d.isAnothers(ctx):
 		if !errors.Is(ctx.Err(), context.Canceled) && d.pass(recalled, gone) {
 			d.over(d.notOurs())
 		}
+		return false
+	case errors.Is(ctx.Err(), context.Canceled):
 		return false
 	}
 	d.pass(recalled, going)
@@ -104,27 +106,42 @@ func (d *delegated) cleanUp() {
 	d.stop(patience, "nothing came to listen at "+d.v.spec.Address+"; stopped")
 }
 
+// isAnothers tells whether what listens fails the check of the service. A check
+// that takes too long, on a machine that has just come up perhaps, is tried
+// again: it must not have the service forgotten.
+func (d *delegated) isAnothers(ctx context.Context) bool {
+	for {
+		look := d.look(ctx)
+		if look.Err == nil || look.Decided || ctx.Err() != nil {
+			return look.Err != nil && look.Decided
+		}
+	}
+}
+
 // leftToAnother is the first look at a run that is to end. Of a service that was
 // up, what listens now and fails the check is another's, and not to be stopped.
 func (d *delegated) leftToAnother(ctx context.Context) bool {
 	<-d.begun
-	if !d.wasReady.Load() || !listens(d.v.spec.Address) || d.passesCheck(ctx) || !d.pass(stopping, gone) {
+	if !d.wasReady.Load() || !listens(d.v.spec.Address) {
+		return false
+	}
+	if look := d.look(ctx); look.Err == nil || !look.Decided || !d.pass(stopping, gone) {
 		return false
 	}
 	d.over(d.notOurs())
 	return true
 }
 
-// passesCheck tells whether what listens passes the check of the service within
-// the time of one check. What has none is believed.
-func (d *delegated) passesCheck(ctx context.Context) bool {
+// look checks what listens, within the time of one check. What has no check is
+// believed.
+func (d *delegated) look(ctx context.Context) probe.Result {
 	ctx, cancel := d.oneCheck(ctx)
 	defer cancel()
 	check := d.v.spec.Check
 	if line := d.v.spec.Delegated.Check; line != "" {
-		check = probe.Check{Kind: probe.Command, Command: line}
+		check = probe.Check{Kind: probe.Command, Command: line, Timeout: check.Timeout}
 	}
-	return d.check(ctx, check).Err == nil
+	return d.check(ctx, check)
 }
 
 func (d *delegated) notOurs() string {

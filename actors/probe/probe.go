@@ -94,6 +94,7 @@ type Result struct {
 	Address   string
 	Listening time.Time // of the first successful connect; zero if there was none
 	Err       error     // nil: ready. Else the last failure, said for a person
+	Decided   bool      // a try came to its end before its time was up; else Err tells nothing of the service
 }
 
 // Wait tries until the check passes or ctx ends. Each of addresses (see
@@ -180,6 +181,7 @@ func (w *waiter) once(ctx context.Context, try func(context.Context) error) erro
 	inTime, cancel := context.WithTimeout(ctx, w.check.Timeout)
 	defer cancel()
 	err := try(inTime)
+	w.result.Decided = w.result.Decided || inTime.Err() == nil
 	if err != nil && ctx.Err() != nil && w.last != nil {
 		return w.last
 	}
