@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -87,16 +89,24 @@ func startSweeper() (io.Closer, error) {
 	return pipe, cmd.Start()
 }
 
-// sweep waits for the end of the test run with the folder and ends what it left: gently first, as dockerd then ends
-// its containers.
+// sweep waits for the end of the test run with the folder and ends what it left: dockerd first and by itself, as that
+// ends its containers, of which nothing tells that they are ours.
 func sweep(folder string) {
 	io.Copy(io.Discard, os.Stdin)
-	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		for _, p := range within(folder) {
-			syscall.Kill(p.pid, s)
-		}
-		eventuallyIn(10*time.Second, func() bool { return len(within(folder)) == 0 })
+	dockerd := func() (found []process) {
+		return slices.DeleteFunc(within(folder), func(p process) bool { return !strings.HasPrefix(p.command, "dockerd ") })
 	}
+	for _, p := range dockerd() {
+		syscall.Kill(p.pid, syscall.SIGTERM)
+	}
+	eventuallyIn(30*time.Second, func() bool { return len(dockerd()) == 0 })
+	eventuallyIn(10*time.Second, func() bool {
+		left := within(folder)
+		for _, p := range left {
+			syscall.Kill(p.pid, syscall.SIGKILL)
+		}
+		return len(left) == 0
+	})
 	os.RemoveAll(folder)
 }
 

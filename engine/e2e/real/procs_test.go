@@ -30,7 +30,8 @@ func within(folder string) []process {
 		if bytes.Contains(environ, []byte(sweeperSwitch+"=")) || pid == os.Getpid() {
 			continue
 		}
-		if bytes.Contains(environ, []byte("="+folder)) || strings.HasPrefix(cwd+"/", folder+"/") {
+		names := bytes.Contains(environ, []byte("="+folder+"\x00")) || bytes.Contains(environ, []byte("="+folder+"/"))
+		if names || strings.HasPrefix(cwd+"/", folder+"/") {
 			found = append(found, process{pid, commandLine(pid)})
 		}
 	}
