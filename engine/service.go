@@ -202,6 +202,7 @@ func (s *service) spec(own []string, found *keeper.Process, last *actors.Last) a
 		DrainTimeout:  s.DrainTimeout,
 		MaxPending:    s.MaxPending,
 		MaxConcurrent: s.MaxConcurrent,
+		DependsOn:     s.DependsOn,
 		Found:         found,
 		Last:          last,
 		Umask:         s.Umask,
