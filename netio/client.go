@@ -182,6 +182,8 @@ func (c *client) awaitHead() bool {
 	switch {
 	case c.guest && c.s.handed.Load() > guestClients:
 		c.passOn()
+	case c.guest && !c.s.closing():
+		c.s.wheel.set(&c.timer, c.s.now+int64(guestPatience))
 	case c.in != nil || c.fresh && !c.s.closing():
 		if c.waits == 0 {
 			c.waits = c.s.now
@@ -199,6 +201,10 @@ func (c *client) awaitHead() bool {
 func (c *client) expire() {
 	switch c.state {
 	case stateHead:
+		if c.guest && !c.s.closing() {
+			c.passOn()
+			return
+		}
 		if c.in != nil || c.fresh {
 			c.s.tally.headTimeout.Add(1)
 		}

@@ -20,6 +20,9 @@ import (
 // guestClients are as many as the guest keeps for itself: what is more has other cores to go to.
 const guestClients = 64
 
+// guestPatience is how long the guest waits for the head of a client.
+const guestPatience = 10 * time.Millisecond
+
 // hurry is how often evio gets its loop back, while it has something to do, before the guest looks for events.
 const hurry = 4
 
@@ -35,10 +38,10 @@ type lodging struct {
 	over   chan struct{} // closed when the guest is to move out
 
 	mu      sync.Mutex // held while the guest has its turns
-	guest   *splicer   // who has moved in
-	closed  bool
-	hurried int // so often the guest has not looked for events
+	guest   *splicer   // who has moved in; nil: nobody
+	hurried int        // so often the guest has not looked for events
 
+	closed  atomic.Bool
 	visits  atomic.Int64 // how often the guest has had its turns and been left
 	outside atomic.Bool  // evio has its loop to itself
 	watched atomic.Bool  // by watch
@@ -56,14 +59,28 @@ func newLodging(b *bell) *lodging {
 // moveInto has the loop turn as the guest of an evio, until that has ended. It is called on the loop's own goroutine,
 // and is where the loop is handed from that to evio's, and back.
 func (s *splicer) moveInto(l *lodging) {
-	if errno := sysWatch(s.epoll, l.epoll); errno != 0 {
-		return // that evio has just ended
-	}
-	s.inner = l.epoll
 	l.guests <- s
 	l.bell.ring()
 	<-l.over
 	s.inner = -1
+}
+
+// welcome is called on evio's loop when the bell has rung: the guest may stand before the door.
+func (l *lodging) welcome() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed.Load() {
+		return
+	}
+	select {
+	case s := <-l.guests:
+		if sysWatch(s.epoll, l.epoll) == 0 {
+			s.inner, l.guest = l.epoll, s
+		} else {
+			l.letGo()
+		}
+	default:
+	}
 }
 
 // host is called on evio's loop whenever evio calls back and something may have changed. It returns when evio has
@@ -71,11 +88,11 @@ func (s *splicer) moveInto(l *lodging) {
 func (l *lodging) host(more bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.guest == nil {
+	s := l.guest
+	if s == nil {
 		return
 	}
 	l.outside.Store(false)
-	s := l.guest
 	s.called = false
 	s.attend(false)
 	if l.hurried++; !more || l.hurried > hurry {
@@ -95,28 +112,34 @@ func (l *lodging) host(more bool) {
 func (l *lodging) receive(c *client, fd int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || l.guest == nil {
-		return false
+	if l.guest != nil {
+		l.guest.receive(c, fd)
 	}
-	l.guest.receive(c, fd)
-	return true
+	return l.guest != nil
 }
 
-// welcome lets the guest move in, if it stands before the door.
-func (l *lodging) welcome() {
+// close has the guest go back to its goroutine. It may be called twice.
+func (l *lodging) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.guest == nil {
-		select {
-		case l.guest = <-l.guests:
-		default:
-		}
+	l.letGo()
+}
+
+func (l *lodging) letGo() {
+	if l.closed.Swap(true) {
+		return
 	}
+	l.guest = nil
+	close(l.over)
+	l.watch.Stop()
 }
 
 // look ends an absence that nothing else would end.
 func (l *lodging) look() {
 	visits := l.visits.Load()
+	if l.closed.Load() {
+		return
+	}
 	if !l.outside.Load() {
 		l.watched.Store(false)
 		if !l.outside.Load() || !l.watched.CompareAndSwap(false, true) {
@@ -127,17 +150,6 @@ func (l *lodging) look() {
 	}
 	l.seen = visits
 	l.watch.Reset(absence)
-}
-
-// close gives the loop back to its goroutine, once.
-func (l *lodging) close() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.closed {
-		l.closed = true
-		close(l.over)
-	}
-	l.watch.Stop()
 }
 
 // receive takes in a connection that evio has let go. It is dealt with before evio gets its loop back.
@@ -203,6 +215,7 @@ func (c *client) passOn() {
 		c.in = own
 	}
 	if errno := server.nextLoop().handOver(c, fd); errno != 0 {
+		c.state = stateClosed
 		sysClose(fd)
 		server.uncount()
 		server.options.Log.Error("cannot take over a connection", "cause", errno)
@@ -227,16 +240,19 @@ func (c *client) watch() {
 
 // watchLate puts into epoll those clients whose time has come.
 func (s *splicer) watchLate() {
-	for len(s.unwatched) > 0 {
-		c := s.unwatched[0]
+	for ; s.oldest < len(s.unwatched); s.oldest++ {
+		c := s.unwatched[s.oldest]
 		if c.state != stateClosed && !c.watched {
 			if s.now-c.x.started < int64(lateness) {
-				return
+				break
 			}
 			s.current = c
 			c.watch()
 		}
-		s.unwatched[0] = nil
-		s.unwatched = s.unwatched[1:]
+		s.unwatched[s.oldest] = nil
+	}
+	if 2*s.oldest >= len(s.unwatched) {
+		s.unwatched = s.unwatched[:copy(s.unwatched, s.unwatched[s.oldest:])]
+		s.oldest = 0
 	}
 }

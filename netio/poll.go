@@ -58,7 +58,7 @@ func (s *splicer) patience() int {
 		return 0
 	}
 	ns := s.wheel.wait(s.now)
-	if len(s.unwatched) > 0 && (ns < 0 || ns > int64(lateness)) {
+	if len(s.unwatched) > s.oldest && (ns < 0 || ns > int64(lateness)) {
 		ns = int64(lateness)
 	}
 	if len(s.buffers.free) > spareBuffers || len(s.pipes.free) > 0 {

@@ -148,7 +148,7 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 	s.accepted.Add(1)
 	if s.sockets.Load() >= s.limits.hard || connFd(c) >= s.limits.lastFile {
 		s.refused.Add(1)
-		r.lodging.host(false)
+		r.lodging.host(true)
 		return nil, o, evio.Close
 	}
 	r.opened.Add(1)

@@ -44,8 +44,8 @@ func Serve(o Options) (*Server, error) {
 func serve(o Options, l limits) (*Server, error) {
 	s := &Server{options: o, limits: l}
 	s.life, s.kill = context.WithCancel(context.Background())
-	for range s.options.Splicers + 1 {
-		loop, err := newSplicer(s)
+	for i := range s.options.Splicers + 1 {
+		loop, err := newSplicer(s, max(s.options.Splicers, i+1))
 		if err != nil {
 			s.endLoops()
 			return nil, fmt.Errorf("cannot start an event loop: %w", err)

@@ -44,8 +44,9 @@ type splicer struct {
 	host      *lodging  // where to move in
 	arrived   []*client // from evio: from settled on they are still to be dealt with
 	settled   int
-	unwatched []*client // not in epoll, by age
-	heir      Heir      // who gets the clients; nil: nobody
+	unwatched []*client // from oldest on: those that are not in epoll, by age
+	oldest    int
+	heir      Heir // who gets the clients; nil: nobody
 
 	wheel   wheel
 	trimmed int64 // when the buffers were last trimmed
@@ -63,7 +64,8 @@ type splicer struct {
 	scratch  []byte
 }
 
-func newSplicer(server *Server) (*splicer, error) {
+// newSplicer makes one of that many loops.
+func newSplicer(server *Server, loops int) (*splicer, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, err
@@ -79,7 +81,7 @@ func newSplicer(server *Server) (*splicer, error) {
 		return nil, errno
 	}
 	return &splicer{
-		server: server, poll: pollTime(server.options.Splicers), epoll: epoll, inner: -1, inbox: box, start: time.Now().Add(-time.Second),
+		server: server, poll: pollTime(loops), epoll: epoll, inner: -1, inbox: box, start: time.Now().Add(-time.Second),
 		ended: make(chan struct{}), pipes: pipePool{server: server}, pools: make(map[*Backend]*pool), scratch: make([]byte, 0, 2*bufferSize),
 	}, nil
 }

@@ -46,9 +46,8 @@ services:
 		conn.Close()
 	}
 	e.client.CloseIdleConnections()
-	// Connections to the service that are kept for the next request go by themselves. The store may have begun another file,
-	// and a loop of evio that died while it started keeps what its round had in reserve: the flood is more than both.
-	e.until("the flood's descriptors to be free again", func() bool { return e.files() <= before+60 })
+	// Connections to the service that are kept for the next request go by themselves. The store may have begun another file.
+	e.until("the flood's descriptors to be free again", func() bool { return e.files() <= before+2 })
 	stop()
 	e.until("all leases to be released", func() bool { return *e.inspect("blog").ActiveConnections == 0 })
 	if e.ended() || l.failures.Load() > 0 {
