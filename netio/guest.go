@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,10 @@ const guestPatience = 10 * time.Millisecond
 // hurry is how often evio gets its loop back, while it has something to do, before the guest looks for events.
 const hurry = 4
 
+// yieldEvery is how often evio's goroutine, while it is busy, lets the scheduler have its P for a moment. Where it does not,
+// the runtime's monitor interrupts it every ten milliseconds, by a signal, and wakes much more often than that to do so.
+const yieldEvery = 5 * time.Millisecond
+
 // absence is how long evio may keep its loop to itself after it had something to do. It has called back by then, but
 // where it had been woken for a connection that somebody else, on the same listener, has accepted.
 const absence = 50 * time.Millisecond
@@ -39,6 +44,7 @@ type lodging struct {
 
 	mu      sync.Mutex // held while the guest has its turns
 	guest   *splicer   // who has moved in; nil: nobody
+	yielded int64      // when evio's goroutine last let others have its P
 	hurried int        // so often the guest has not looked for events
 
 	closed  atomic.Bool
@@ -100,6 +106,10 @@ func (l *lodging) host(more bool) {
 		for !s.called {
 			s.attend(true)
 		}
+	}
+	if s.now-l.yielded > int64(yieldEvery) {
+		l.yielded = s.now
+		runtime.Gosched()
 	}
 	l.visits.Add(1)
 	l.outside.Store(true)
