@@ -95,6 +95,26 @@ func TestRoundWithoutFiles(t *testing.T) {
 	}
 }
 
+// TestDeadRound has a round wait for a word of evio's that does not come. What it leaves open then is evio's: two
+// descriptors of each listener, an epoll and its eventfd, and the end of the bell.
+func TestDeadRound(t *testing.T) {
+	r := newRig(t, "")
+	before := openFiles(t)
+	x, err := startRound(&front{server: r.Server, quit: make(chan struct{})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := x.await(x.heard); err != nil {
+		t.Fatal(err)
+	}
+	if err := x.await(make(chan error)); err != errDeaf {
+		t.Errorf("got %v", err)
+	}
+	if after := openFiles(t); after > before+7 {
+		t.Errorf("%d descriptors before, %d after", before, after)
+	}
+}
+
 // TestDecoysComeFirst checks that the descriptors that are given up before evio closes its own have the lower numbers:
 // whatever is opened while evio closes twice gets one of them.
 func TestDecoysComeFirst(t *testing.T) {
