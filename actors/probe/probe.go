@@ -176,6 +176,7 @@ func (w *waiter) try() (func(context.Context) error, func(time.Duration) time.Du
 // of the whole wait says nothing new; then the failure before it counts.
 func (w *waiter) once(ctx context.Context, try func(context.Context) error) error {
 	if w.vain() {
+		w.result.Decided = true
 		return w.last
 	}
 	inTime, cancel := context.WithTimeout(ctx, w.check.Timeout)
