@@ -38,7 +38,7 @@ type Engine struct {
 	admin    *http.Server
 	services []*service
 	byName   map[string]*service
-	ending   sync.WaitGroup     // of processes that the config has no place for
+	ending   sync.WaitGroup     // of what is found that the config has no place for
 	stop     context.CancelFunc // of what runs beside: the watcher of names, the memory's second hand
 
 	leave        chan struct{} // closed by Leave
@@ -175,6 +175,7 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 	if err := e.adopt(); err != nil {
 		return err
 	}
+	e.warn()
 	found, err := e.found()
 	if err != nil {
 		return err

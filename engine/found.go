@@ -3,9 +3,12 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 	"syscall"
 	"time"
 
+	"dynapm/actors"
 	"dynapm/actors/keeper"
 )
 
@@ -39,6 +42,31 @@ func (e *Engine) found() (map[string]*keeper.Process, error) {
 		e.ending.Go(func() { e.end(strangers) })
 	}
 	return found, nil
+}
+
+// lookTimeout bounds the question whether somebody listens on another machine.
+const lookTimeout = time.Second
+
+// warn tells of services run by something else that were up, still are, and have no place in the config any more. What
+// stops them has gone with their part of it.
+func (e *Engine) warn() {
+	for name, r := range e.memory.found {
+		if s := e.byName[name]; r.Kind == delegated && r.State != actors.StateStopped.String() && r.Address != "" && (s == nil || s.Commands == nil) {
+			e.ending.Go(func() { e.warnOf(name, r.Address) })
+		}
+	}
+}
+
+func (e *Engine) warnOf(service, address string) {
+	network, at := "tcp", address
+	if path, ok := strings.CutPrefix(address, "unix:"); ok {
+		network, at = "unix", path
+	}
+	if conn, err := net.DialTimeout(network, at, lookTimeout); err == nil {
+		conn.Close()
+		e.log.Warn("the config has no commands for a service that may be up: stop it by hand",
+			"service", service, "reason", "somebody listens at "+address)
+	}
 }
 
 // strangersTimeout is what a process that no service of the config stands for has between SIGTERM and SIGKILL: its own

@@ -76,7 +76,7 @@ services:
 	}
 }
 
-// TestAServiceGoneFromTheConfig is ended by the next engine, as gently as any other.
+// TestAServiceGoneFromTheConfig is ended by the next engine, as gently as any other, if it has a process of the keeper's.
 func TestAServiceGoneFromTheConfig(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -90,14 +90,21 @@ services:
     base: http://127.0.0.1:{{port "foreground"}}
     commands: {start: 'exec {{sh "foreground"}} -listen=127.0.0.1:{{port "foreground"}}', stop: "true"}
     idleTimeout: 1m
+  outside:
+    base: http://127.0.0.1:{{port "outside"}}
+    commands: {start: '{{sh "outside"}} -listen=127.0.0.1:{{port "outside"}} & echo $! >outside.pid', stop: kill $(cat outside.pid)}
+    idleTimeout: 1m
 `)
+	outside := e.ask("outside", "/").Pid
 	kept := e.ask("stays", "/")
 	e.ask("goes", "/")
 	e.ask("foreground", "/")
 	e.signal(syscall.SIGTERM)
 	e.wait()
 	next := w.launch(w.config(stays))
+	w.Cleanup(func() { syscall.Kill(outside, syscall.SIGKILL) }) // before the engine's own, which wants nothing left
 	next.ready()
+	next.logged(`"service":"outside"`, "stop it by hand") // only its stop command, which is gone, could do that
 	for _, gone := range []string{"goes", "foreground"} {
 		w.await(gone, "term", 1)
 		w.none(gone)
