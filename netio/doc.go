@@ -7,8 +7,8 @@
 // splicer, and touched by no other goroutine. A silent or slow client costs a few hundred bytes.
 //
 // guest.go: that splicer is the front's own, the guest, which turns within evio's loop. It serves those whose first
-// request is their last. Of all others it knows what they are when their first head has come: then handOver (evio.go)
-// adds the socket to the epoll of another splicer, where it stays.
+// request is their last. All others, as soon as it knows, or when their first head does not come soon, go to another
+// splicer, where they stay: handOver (evio.go) adds the socket to its epoll.
 //
 // splicer.go: the loop. Each turn takes a batch of events, finds whom each is for (table.go), and has that client do
 // what can be done. A client does so by its state, in step:

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The front is evio's: it accepts, reads the first head of each connection, and hands the connection to a splicer. It
-// never writes a byte, since evio spins on output that a client does not read. One loop is enough for that, and with
-// more of them evio spins while one is busy.
+// The front is evio's: it accepts, and lets go of each connection at once. It never reads or writes a byte, since evio
+// spins on output that a client does not read, and cannot stop reading. One loop is enough for that, and with more of them
+// evio spins while one is busy.
 //
 // evio returns on any accept error. Then it is started again, for another round, after a pause that doubles. The
 // listeners are ours: clients that connect between two rounds wait in their queues.
