@@ -124,9 +124,10 @@ func (c control) detail(ctx context.Context, s *service) (admin.Detail, actors.S
 			IdleTimeout: s.IdleTimeout.Milliseconds(),
 			ProxyOnly:   s.ProxyOnly,
 		},
-		StartTimeout: s.StartTimeout.Milliseconds(),
-		HealthCheck:  s.healthCheck(),
-		DependsOn:    s.DependsOn,
+		StartTimeout:  s.StartTimeout.Milliseconds(),
+		HealthCheck:   s.healthCheck(),
+		DependsOn:     s.DependsOn,
+		MaxConcurrent: s.MaxConcurrent,
 	}
 	for _, r := range s.Routes {
 		d.Routes = append(d.Routes, describe(r))

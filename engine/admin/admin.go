@@ -4,7 +4,8 @@
 //	GET  /_dynapm/api/services/NAME         one service, in detail
 //	GET  /_dynapm/api/services/NAME/why     the last decisions about it, with their reasons
 //	POST /_dynapm/api/services/NAME/start   200 once it is ready
-//	POST /_dynapm/api/services/NAME/stop    200 once it is down; ?hold=true keeps it down until a start
+//	POST /_dynapm/api/services/NAME/stop    200 once it is down; ?hold=true keeps it down until a start; 409 while
+//	                                        another that is up depends on it
 //	GET  /_dynapm/api/events                changes of state as server-sent events
 //	POST /_dynapm/api/down                  stops every service and the engine; 200 once the services are down
 //
@@ -83,14 +84,15 @@ type Service struct {
 // Detail is one service in full.
 type Detail struct {
 	Service
-	StartTimeout int64       `json:"startTimeout"`
-	HealthCheck  HealthCheck `json:"healthCheck"`
-	DependsOn    []string    `json:"dependsOn,omitempty"`
-	StartCount   int         `json:"startCount"`
-	TotalUptime  int64       `json:"totalUptime"` // ms in runs that have ended
-	Overloaded   int         `json:"overloaded"`  // requests refused as too many waited, since the engine began
-	LastStart    *Start      `json:"lastStart,omitempty"`
-	Ownership    *Ownership  `json:"ownership,omitempty"` // of a managed service that has a process
+	StartTimeout  int64       `json:"startTimeout"`
+	HealthCheck   HealthCheck `json:"healthCheck"`
+	DependsOn     []string    `json:"dependsOn,omitempty"`
+	StartCount    int         `json:"startCount"`
+	TotalUptime   int64       `json:"totalUptime"`             // ms in runs that have ended
+	Overloaded    int         `json:"overloaded"`              // requests refused as too many waited, since the engine began
+	MaxConcurrent int         `json:"maxConcurrent,omitempty"` // requests that it has at one time; 0: any number
+	LastStart     *Start      `json:"lastStart,omitempty"`
+	Ownership     *Ownership  `json:"ownership,omitempty"` // of a managed service that has a process
 }
 
 // Ownership is how the processes of a managed service are held together. Level is "cgroup" or, where no control group

@@ -83,6 +83,9 @@ services:
 	if got := strings.Join(order, " "); got != want {
 		t.Errorf("they came in the order\n%s\nnot\n%s", got, want)
 	}
+	if out := w.run("status", "one"); !strings.Contains(out.out, "at one time   1\n") {
+		t.Errorf("status says: %v", out)
+	}
 	if n := e.inspect("one").Overloaded; n != 1 {
 		t.Errorf("%d were counted as too many", n)
 	}

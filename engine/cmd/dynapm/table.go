@@ -76,6 +76,9 @@ func printDetail(w io.Writer, d admin.Detail, now time.Time) {
 	line("active", active(d.Service))
 	line("last use", used(d.LastAccessTime, now))
 	if !d.ProxyOnly {
+		if d.MaxConcurrent > 0 {
+			line("at one time", fmt.Sprint(d.MaxConcurrent))
+		}
 		line("kept up", strings.Join(d.KeptUp, ", "))
 		line("depends on", strings.Join(d.DependsOn, ", "))
 		if d.IdleTimeout > 0 {
