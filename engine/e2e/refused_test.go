@@ -39,8 +39,10 @@ services:
 	if r := e.get("daemon", "/"); r.status != http.StatusBadGateway {
 		t.Errorf("got %v; want 502", r)
 	}
-	if i := e.reach("daemon", "stopped"); !strings.Contains(i.Reason, "nothing listens") {
-		t.Errorf("it is stopped, since %q", i.Reason)
+	// What dies within a second of being ready has failed, later it is stopped.
+	e.until("it is down", func() bool { s := e.inspect("daemon").State; return s == "stopped" || s == "failed" })
+	if i := e.inspect("daemon"); !strings.Contains(i.Reason, "nothing listens") {
+		t.Errorf("it is %s, since %q", i.State, i.Reason)
 	}
 	e.ask("daemon", "/")
 	if n := e.starts("daemon"); n != 2 {
