@@ -36,6 +36,7 @@ services:
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	e.until("nothing to listen", func() bool { return !listening()[e.port("daemon")] })
 	if r := e.get("daemon", "/"); r.status != http.StatusBadGateway {
 		t.Errorf("got %v; want 502", r)
 	}
