@@ -29,8 +29,8 @@ test-real: ## run examples/ with Docker, PM2, nginx, redis, PostgreSQL and other
 	@engine/e2e/real/install.sh
 	DYNAPM_REAL=1 $(GO) test ./engine/e2e/real -count=1 -timeout 20m -parallel 6
 
-soak: ## race requests with 1,000 idle stops, reset 100,000 connections, have 10,000 services, and report (SOAK=1000)
-	DYNAPM_MANY=1 $(GO) test ./engine/e2e -run '^Test(Soak|Many)' -count=1 -v -timeout 30m -soak $(or $(SOAK),1000)
+soak: ## race requests with 1,000 idle stops, reset 100,000 connections, have 10,000 services, kill -9 in 200 rounds, and report (SOAK=1000)
+	DYNAPM_MANY=1 $(GO) test ./engine/e2e -run '^Test(Soak|Many|KilledAtEveryPoint$$)' -count=1 -v -timeout 90m -soak $(or $(SOAK),1000)
 
 check: fmt vet lint tidy test ## what CI runs: format, vet, lint, tidy, import order and every test
 

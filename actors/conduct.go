@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dynapm/actors/keeper"
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/probe"
 )
 
@@ -68,6 +69,7 @@ func (c *common) tell(e Event) { c.v.tell(e) }
 // over reports that nothing of the run is left.
 func (c *common) over(reason string) {
 	c.cancel()
+	failpoint.Reached("run.over")
 	c.tell(Exited{c.fact(), reason})
 }
 
@@ -134,6 +136,7 @@ func (c *common) watch(until time.Time, present func(context.Context) bool, chec
 		switch {
 		case result.Err == nil:
 			c.wasReady.Store(true)
+			failpoint.Reached("run.passed")
 			c.tell(ProbePassed{c.fact(), result.Address, result.Listening})
 		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			reason := fmt.Sprintf("not ready within %v: %v", time.Since(began).Round(time.Millisecond), result.Err)

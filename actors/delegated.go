@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dynapm/actors/keeper"
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/probe"
 )
 
@@ -99,6 +100,7 @@ func (d *delegated) intend(r Record) {
 func (d *delegated) await() {
 	<-d.child.done
 	e := d.child.exit
+	failpoint.Reached("run.returned")
 	if e.Unknown || e.Code == 0 && e.Signal == 0 {
 		d.tell(Returned{d.fact()})
 	} else if d.pass(going, gone) {
@@ -178,6 +180,7 @@ func (d *delegated) stop(patience context.Context, reason string) {
 	var failed error
 	if line != "" {
 		failed = d.command(patience, keeper.RoleStop, line)
+		failpoint.Reached("run.unstarted")
 	}
 	if errors.Is(failed, errStatusLost) {
 		failed = nil // it was run; what it has done is seen
@@ -185,6 +188,7 @@ func (d *delegated) stop(patience context.Context, reason string) {
 	d.endForeground(patience)
 	why := d.untilDown(patience, failed != nil)
 	if why == "" {
+		failpoint.Reached("run.down")
 		d.pass(stopping, gone)
 		d.over(reason)
 		return

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"github.com/asynkron/protoactor-go/actor"
 )
 
@@ -164,6 +166,7 @@ func (i *instance) goOn() {
 		i.legacy.last, i.legacy.grounds = i.machine.last(), i.machine.grounds
 		for _, effect := range effects {
 			i.carryOut(effect)
+			failpoint.Did(effect)
 		}
 	}
 	if i.machine.run == 0 {

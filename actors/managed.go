@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dynapm/actors/keeper"
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/probe"
 )
 
@@ -28,6 +29,7 @@ func (m *managed) start() {
 		m.over(reason)
 		return
 	}
+	failpoint.Reached("run.free")
 	spec := m.v.spec.Managed
 	ch, err := m.v.children.launch(keeper.Command{
 		Service: m.v.Name(), Run: uint64(m.run), Role: keeper.RoleService, Argv: spec.Argv,
@@ -35,6 +37,7 @@ func (m *managed) start() {
 		As: m.v.spec.As, Umask: m.v.spec.Umask, Limits: spec.Limits, Logs: m.v.spec.Logs,
 		Notify: m.v.spec.Check.Kind == probe.Notify,
 	})
+	failpoint.Reached("run.launched")
 	m.begin(ch)
 	if err != nil {
 		m.over(err.Error())
@@ -107,7 +110,9 @@ func (m *managed) signal(s syscall.Signal) {
 		if m.child == nil {
 			return
 		}
-		if err := m.v.children.signal(m.child, s); err != nil && !errors.Is(err, keeper.ErrEnded) {
+		err := m.v.children.signal(m.child, s)
+		failpoint.Reached("run.signalled")
+		if err != nil && !errors.Is(err, keeper.ErrEnded) {
 			m.tell(StillUp{m.fact(), fmt.Sprintf("cannot send it %s: %v", signalName(s), err)})
 		}
 	}()

@@ -16,6 +16,7 @@ import (
 
 	"dynapm/actors"
 	"dynapm/actors/keeper"
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/engine/admin"
 	"dynapm/engine/config"
 	"dynapm/engine/takeover"
@@ -81,6 +82,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	failpoint.Reached("engine.opened")
 	shared, err := before.take()
 	if err == nil {
 		err = e.wakeActors(shared)
@@ -93,6 +95,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 		sockets.close()
 		return nil, err
 	}
+	failpoint.Reached("engine.serving")
 	before.follow(e)
 	var ctx context.Context
 	ctx, e.stop = context.WithCancel(context.Background())
@@ -165,10 +168,12 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 	if err := e.openKeeper(woken); err != nil {
 		return err
 	}
+	failpoint.Reached("engine.kept")
 	var err error
 	if e.memory, err = openMemory(e.cfg.StateDir, e.log); err != nil {
 		return err
 	}
+	failpoint.Reached("engine.recalled")
 	e.system = actors.NewSystem(actors.Options{Keeper: e.keeper, Traffic: e.traffic, Journal: e, Log: e.log,
 		LogDir: logDir(e.cfg), Intent: e.intend,
 		MaxStarts: cmp.Or(e.cfg.MaxConcurrentStarts, 2*runtime.NumCPU())})
@@ -176,15 +181,18 @@ func (e *Engine) wakeActors(shared map[string]bool) error {
 		return err
 	}
 	e.warn()
+	failpoint.Reached("engine.adopted")
 	found, err := e.found()
 	if err != nil {
 		return err
 	}
+	failpoint.Reached("engine.found")
 	if err := e.settle(found); err != nil {
 		return err
 	}
 	e.memory.forget(e.byName)
 	e.spawn(found, shared)
+	failpoint.Reached("engine.spawned")
 	close(woken)
 	return nil
 }
@@ -195,11 +203,14 @@ func (e *Engine) Record(r actors.Record) {
 		e.journal.Record(r)
 	}
 	e.byName[r.Service].diary.note(r)
+	failpoint.Reached("engine.told")
 	e.memory.keep(e.byName[r.Service], r)
 }
 
 func (e *Engine) intend(ctx context.Context, r actors.Record) error {
-	return e.memory.intend(ctx, e.byName[r.Service], r)
+	err := e.memory.intend(ctx, e.byName[r.Service], r)
+	failpoint.Reached("engine.intended")
+	return err
 }
 
 // openKeeper finds or starts the keeper. What it tells of processes is taken once the actors are woken.

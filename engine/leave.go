@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
@@ -48,8 +50,10 @@ func (e *Engine) depart(services bool) {
 	e.log.Info("leaving", "services", map[bool]string{true: "stop", false: "stay"}[services])
 	e.notify(daemon.SdNotifyStopping)
 	e.drain()
+	failpoint.Reached("engine.drained")
 	if services {
 		e.downError = e.takeDown()
+		failpoint.Reached("engine.down")
 	}
 	close(e.servicesDown)
 	e.downError = errors.Join(e.downError, e.stepDown(services))
@@ -100,10 +104,14 @@ func (e *Engine) stepDown(services bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	e.system.Close(ctx) // first, so that there is no more to be written down
+	failpoint.Reached("engine.dumb")
 	if err := e.memory.close(ctx, e.system); err != nil {
 		e.log.Warn("not everything was written down", "error", err)
 	}
-	return e.partFromKeeper(services)
+	failpoint.Reached("engine.remembered")
+	err := e.partFromKeeper(services)
+	failpoint.Reached("engine.parted")
+	return err
 }
 
 // endAdmin finishes what the admin API was asked for, and no more.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/engine/takeover"
 	"dynapm/netio"
 
@@ -57,6 +58,7 @@ func (p *predecessor) take() (map[string]bool, error) {
 		return nil, nil
 	}
 	names, err := p.Take()
+	failpoint.Reached("engine.taken")
 	shared := map[string]bool{}
 	for _, name := range names {
 		shared[name] = true

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/engine/takeover"
 	"dynapm/netio"
 
@@ -51,11 +52,13 @@ func (e *Engine) handOver() {
 	var beside sync.WaitGroup
 	beside.Go(e.endAdmin)
 	e.server.Yield(heir{to})
+	failpoint.Reached("engine.yielded")
 	inUse := e.inUse()
 	if err := e.stepDown(false); err != nil {
 		e.log.Warn("not all was left in order", "error", err)
 	}
 	to.Yours(inUse)
+	failpoint.Reached("engine.given")
 	drained := make(chan struct{})
 	beside.Go(func() { e.tellFree(to, inUse, drained) })
 	e.drain()

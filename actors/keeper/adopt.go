@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +27,7 @@ func (s *server) adoptMarked() error {
 		})
 	}
 	slices.SortFunc(found, func(a, b Process) int { return a.Started.Compare(b.Started) })
+	failpoint.Reached("keeper.adopting")
 	s.adopt(found)
 	return nil
 }
@@ -78,6 +81,7 @@ func (s *server) adopt(list []Process) {
 			continue
 		}
 		s.keep(k)
+		failpoint.Reached("keeper.adopted")
 		s.log.Info("adopted", "service", p.Service, "run", p.Run, "pid", p.Pid)
 		go s.watch(k, pidfd)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -76,6 +78,7 @@ func (p *program) viaSelf(attr syscall.ProcAttr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	failpoint.Reached("keeper.becoming")
 	said, err := io.ReadAll(told)
 	if err == nil && len(said) > 0 {
 		err = errors.New(string(said))

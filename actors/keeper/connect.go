@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/keeper/statedir"
 
 	"golang.org/x/sys/unix"
@@ -111,6 +112,7 @@ func (c *Client) introduce(w wire) (*link, error) {
 	if f.Failure != nil {
 		return nil, f.Failure.error()
 	}
+	failpoint.Reached("client.connected")
 	return c.newLink(w, int(who.Pid), version, f), nil
 }
 
@@ -128,6 +130,7 @@ func (c *Client) start() (*child, error) {
 		return nil, fmt.Errorf("cannot start the keeper: %w", err)
 	}
 	defer told.Close()
+	failpoint.Reached("client.forked")
 	started := &child{pid: process.Pid, ended: make(chan struct{})}
 	go func() {
 		defer close(started.ended)
@@ -142,6 +145,7 @@ func (c *Client) start() (*child, error) {
 		process.Kill()
 		return nil, fmt.Errorf("cannot start the keeper: it is not ready after %v; see %s", readyTimeout, c.dir.Join(logName))
 	case string(text) == isReady:
+		failpoint.Reached("client.started")
 		return started, nil
 	case string(text) == isTaken:
 		return nil, nil

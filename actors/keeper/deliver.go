@@ -1,6 +1,10 @@
 package keeper
 
-import "sync"
+import (
+	"sync"
+
+	"dynapm/actors/keeper/failpoint"
+)
 
 // numbers counts the notices of one keeper. Each keeper begins anew.
 type numbers struct {
@@ -119,9 +123,11 @@ func (c *Client) deliver() {
 				}
 				continue
 			}
+			failpoint.Reached("client.told")
 			if c.options.OnExit != nil {
 				c.options.OnExit(one.exit)
 			}
+			failpoint.Reached("client.delivered")
 			c.mu.Lock()
 			one.numbers.handled = one.seq
 			to := c.link

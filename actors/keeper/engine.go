@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/keeper/statedir"
 
 	"golang.org/x/sys/unix"
@@ -165,6 +166,7 @@ func (s *server) greet(e *engine) error {
 	if f.Do != doHello || f.Hello == nil {
 		return errors.New("no hello")
 	}
+	failpoint.Reached("keeper.greeted")
 	answer := frame{Do: doHello, Hello: &hello{Oldest: oldestProtocol, Newest: newestProtocol, Instance: s.instance}}
 	if _, err := f.Hello.speak(); err != nil {
 		answer.Failure = &failure{Kind: failedVersion, Message: err.Error()}
@@ -193,6 +195,7 @@ func (s *server) claim(e *engine, answer frame) error {
 	}
 	s.engine = e
 	s.linger.Stop()
+	failpoint.Reached("keeper.claimed")
 	answer.Processes = s.list()
 	e.send(answer)
 	for _, n := range s.notices {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -22,12 +24,14 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		e.send(reply)
 		return
 	}
+	failpoint.Reached("keeper.asked")
 	p, err := prepare(l.command(), s.dir.Path(), s.groups)
 	if err != nil {
 		e.send(reply(id, err))
 		return
 	}
 	defer p.close()
+	failpoint.Reached("keeper.prepared")
 	if l.Notify {
 		if err := s.letSpeak(p); err != nil {
 			e.send(reply(id, fmt.Errorf("cannot run %s: %w", l.Service, err)))
@@ -48,7 +52,9 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		e.send(reply(id, err))
 		return
 	}
+	failpoint.Reached("keeper.forked")
 	s.keep(&kept{Process: process, token: l.Token})
+	failpoint.Reached("keeper.launched")
 	// Within the lock too: so the reply is sent before the notice of its exit.
 	e.send(frame{Do: doReply, ID: id, Process: &process})
 	s.forked()

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"dynapm/actors/keeper/failpoint"
 )
 
 var (
@@ -107,6 +109,7 @@ func (l *link) ask(ctx context.Context, f frame) (frame, error) {
 	if err := l.send(f); err != nil {
 		return frame{}, err
 	}
+	failpoint.Reached("client.asked")
 	select {
 	case answer := <-waiter:
 		return result(answer)

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/keeper/statedir"
 
 	"golang.org/x/sys/unix"
@@ -93,6 +94,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 		return err
 	}
 	defer lock.Close()
+	failpoint.Reached("keeper.locked")
 	if err := settle(); err != nil {
 		return err
 	}
@@ -100,6 +102,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 	if err != nil {
 		return err
 	}
+	failpoint.Reached("keeper.listening")
 	s := newServer(dir, log)
 	s.groups.tidy()
 	go s.reap()
@@ -112,6 +115,7 @@ func run(path string, log *slog.Logger, ready func() error) error {
 		defer s.notify.Close()
 	}
 	go s.accept(listener)
+	failpoint.Reached("keeper.ready")
 	if err := ready(); err != nil {
 		// Nobody waits for it any longer. An engine may come yet; else the
 		// keeper leaves by itself.

@@ -3,6 +3,8 @@ package keeper
 import (
 	"context"
 	"time"
+
+	"dynapm/actors/keeper/failpoint"
 )
 
 const (
@@ -50,6 +52,7 @@ func (c *Client) attach(l *link) error {
 		if _, err := l.ask(ctx, frame{Do: doAdopt, Processes: c.remembered()}); err != nil {
 			return err
 		}
+		failpoint.Reached("client.adopted")
 	}
 	c.told = l.numbers
 	c.mu.Lock()

@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -109,6 +111,7 @@ func (s *server) markReady(pid int) (Process, bool) {
 	}
 	if !k.Ready {
 		k.Ready = true
+		failpoint.Reached("keeper.spoke")
 		if s.engine != nil {
 			process := k.Process
 			s.engine.send(frame{Do: doReady, Process: &process})

@@ -6,6 +6,8 @@ import (
 	"time"
 	"unsafe"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -43,6 +45,7 @@ func (s *server) bury(pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.leader(pid)
+	failpoint.Reached("keeper.exited")
 	if k != nil && k.Role == RoleService && !k.asked {
 		unix.Kill(-pid, unix.SIGKILL)
 	}
@@ -61,6 +64,7 @@ func (s *server) bury(pid int) {
 		exit.Code = status.ExitStatus()
 	}
 	k.gone, k.goneAt = true, ticksNow()
+	failpoint.Reached("keeper.reaped")
 	go s.finish(k, exit)
 }
 
@@ -74,6 +78,7 @@ func (s *server) finish(k *kept, exit Exit) {
 		if !left.asked || !s.await(left) || !removeAll(left.Cgroup) {
 			s.sweep(left)
 		}
+		failpoint.Reached("keeper.swept")
 	}
 	s.record(k, exit)
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
 	"dynapm/actors/keeper/statedir"
 )
 
@@ -142,6 +143,7 @@ func (s *server) record(k *kept, exit Exit) {
 	s.seq++
 	n := notice{seq: s.seq, token: k.token, exit: exit}
 	s.notices = append(s.notices, n)
+	failpoint.Reached("keeper.recorded")
 	if s.engine != nil {
 		s.engine.send(n.frame())
 	}
@@ -154,6 +156,7 @@ func (s *server) acknowledge(seq uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.notices = slices.DeleteFunc(s.notices, func(n notice) bool { return n.seq <= seq })
+	failpoint.Reached("keeper.forgot")
 }
 
 // list returns what is kept, in the order of launch. The caller holds the lock.
@@ -205,6 +208,7 @@ func (s *server) shutdown(e *engine, id uint64) {
 		return
 	}
 	s.leaving = true
+	failpoint.Reached("keeper.leaving")
 	e.sendLast(frame{Do: doReply, ID: id}, func() { close(s.left) })
 }
 

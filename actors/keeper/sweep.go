@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"time"
 
+	"dynapm/actors/keeper/failpoint"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -30,6 +32,7 @@ func (s *server) signal(p Process, sig syscall.Signal) error {
 	if err := s.signalGroup(k, strays, sig); err != nil {
 		return fmt.Errorf("cannot signal %s (pid %d): %w", p.Service, p.Pid, err)
 	}
+	failpoint.Reached("keeper.signalled")
 	s.signalEach(seen, strays, sig)
 	if sig != syscall.SIGKILL {
 		return nil

@@ -12,6 +12,7 @@
 //	client_test.go     requests, raw connections and the admin API
 //	procs_test.go      what /proc tells of processes and ports
 //	service*_test.go   the services
+//	armed_test.go      the binary with fail points, and who is ended at one of them
 //
 // The scenarios are in scenarios_test.go, everything else beside it by subject. DYNAPM_LARGE=1 makes the big bodies
 // 1 GiB, DYNAPM_MANY=1 has engines with a thousand and with ten thousand services (many_test.go).

@@ -140,6 +140,7 @@ func (e *engine) finish() {
 	}
 	e.client.CloseIdleConnections()
 	e.nothingLeft()
+	e.noDoubles()
 	e.noRaces()
 	if e.Failed() {
 		e.Logf("the engine's log:\n%s", e.log)
@@ -159,6 +160,21 @@ func (w *world) nothingLeft() {
 	for name, port := range w.ports {
 		if open[port] {
 			w.Errorf("port %d (%s) is still listened on", port, name)
+		}
+	}
+}
+
+// noDoubles wants that no service was started while a run of it was alive.
+func (w *world) noDoubles() {
+	w.Helper()
+	files, _ := filepath.Glob(filepath.Join(w.records(), "*.events"))
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".events")
+		if strings.HasSuffix(name, "-child") || strings.HasSuffix(name, "-stray") {
+			continue // a service forks several by one name
+		}
+		for _, e := range w.events(name, "double") {
+			w.Errorf("%s was started as pid %d (run %s) beside another that was alive", name, e.Pid, e.Run)
 		}
 	}
 }

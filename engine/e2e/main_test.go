@@ -54,7 +54,7 @@ func runTests(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(folder)
-	built.folder = folder
+	built.folder, armed.folder = folder, folder
 	sweeper, err := startSweeper()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -64,32 +64,37 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// built is the binary under test, built at its first use.
-var built struct {
-	once   sync.Once
-	folder string
-	path   string
-	err    error
+// program is dynapm, built from this tree at its first use, with the race detector if the tests have it.
+type program struct {
+	name, tags string
+	folder     string
+	once       sync.Once
+	err        error
 }
 
-// binary gives the path of dynapm, built from this tree, with the race detector if the tests have it.
-func binary(t *testing.T) string {
+// The binary under test, and the same with fail points.
+var built, armed = program{name: "dynapm"}, program{name: "dynapm-armed", tags: "failpoint"}
+
+// binary gives the path of dynapm.
+func binary(t *testing.T) string { return built.path(t) }
+
+func (p *program) path(t *testing.T) string {
 	t.Helper()
-	built.once.Do(func() {
-		built.path = filepath.Join(built.folder, "dynapm")
-		args := []string{"build", "-o", built.path}
+	path := filepath.Join(p.folder, p.name)
+	p.once.Do(func() {
+		args := []string{"build", "-o", path, "-tags", p.tags}
 		if raceEnabled {
 			args = append(args, "-race")
 		}
 		out, err := exec.Command("go", append(args, "dynapm/engine/cmd/dynapm")...).CombinedOutput()
 		if err != nil {
-			built.err = fmt.Errorf("cannot build dynapm: %w\n%s", err, out)
+			p.err = fmt.Errorf("cannot build %s: %w\n%s", p.name, err, out)
 		}
 	})
-	if built.err != nil {
-		t.Fatal(built.err)
+	if p.err != nil {
+		t.Fatal(p.err)
 	}
-	return built.path
+	return path
 }
 
 // startSweeper starts the process that ends what is left of this run if the run breaks off (a timeout, a panic): the

@@ -40,6 +40,7 @@ type service struct {
 	strays    int    // the same, each in a session of its own and deaf to SIGTERM
 
 	mu       sync.Mutex
+	alive    *os.File
 	listener net.Listener
 	active   int
 	requests int
@@ -49,7 +50,7 @@ type service struct {
 
 // event is one line of the file that a service writes; see world.events.
 type event struct {
-	What   string        `json:"what"` // start, listen, request, term, exit (after it), gone (the client of a request), wsclose
+	What   string        `json:"what"` // start, double, listen, request, term, exit (after it), gone (the client of a request), wsclose
 	Pid    int           `json:"pid"`
 	Run    string        `json:"run,omitempty"`    // $DYNAPM_RUN
 	Target string        `json:"target,omitempty"` // of a request
@@ -97,6 +98,7 @@ func (s *service) run() int {
 	signal.Notify(terms, syscall.SIGTERM)
 	go s.stop(terms)
 	dir, _ := os.Getwd()
+	s.claim()
 	s.record(event{What: "start", Env: os.Environ(), Dir: dir})
 	fmt.Printf("%s speaks on stdout\n", s.name)
 	fmt.Fprintf(os.Stderr, "%s speaks on stderr\n", s.name)
@@ -147,6 +149,19 @@ func (s *service) run() int {
 		select {} // stop ends it
 	}
 	return 1
+}
+
+// claim takes the lock that a service of this name has for as long as it lives. If it has another's, two runs of one
+// service are alive at once.
+func (s *service) claim() {
+	f, err := os.OpenFile(filepath.Join(os.Getenv(recordsFolder), s.name+".alive"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		s.record(event{What: "double"})
+	}
+	s.alive = f
 }
 
 // address is what net.Listen takes.
