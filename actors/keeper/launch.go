@@ -40,7 +40,7 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.mayLaunch(l); err != nil {
+	if err := s.mayLaunch(e, l); err != nil {
 		e.send(reply(id, err))
 		return
 	}
@@ -87,11 +87,15 @@ func (s *server) launched(l *launch) (frame, bool) {
 	return frame{}, false
 }
 
-// mayLaunch refuses a second process for one run of a service. The caller
-// holds the lock.
-func (s *server) mayLaunch(l *launch) error {
+// mayLaunch refuses a second process for one run of a service, and what an
+// engine has asked for that is gone: the next one may have been told by now what
+// runs, and has begun another run. The caller holds the lock.
+func (s *server) mayLaunch(e *engine, l *launch) error {
 	if s.leaving {
 		return errLeaving
+	}
+	if s.engine != e {
+		return errors.New("the engine that has asked for it is gone")
 	}
 	if l.Role != RoleService {
 		return nil

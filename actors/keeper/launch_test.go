@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestExitStatus(t *testing.T) {
@@ -256,4 +259,53 @@ func TestOneProcessPerRun(t *testing.T) {
 	if err != nil || len(all) != 3 || all[0].identity() != p.identity() || all[1].identity() != check.identity() || all[2].identity() != other.identity() {
 		t.Errorf("%v, %v", all, err)
 	}
+}
+
+// TestLaunchOfAnEngineThatIsGone: a command whose preparation took longer than the engine lived that has asked for it. The
+// next engine was told what runs, and that was nothing.
+func TestLaunchOfAnEngineThatIsGone(t *testing.T) {
+	b := newBench(t)
+	b.launch(self("pause"), ofRun(7)) // a keeper that keeps nothing would leave
+	fifo := filepath.Join(b.dir, "output")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	l, err := b.current(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := b.command(self("pause"), func(c *Command) { c.Output = fifo }) // to open it takes a reader
+	if err := l.send(frame{Do: doLaunch, ID: 1 << 40, Launch: cmd.wire()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.List(); err != nil { // which it is asked for later
+		t.Fatal(err)
+	}
+	b.Close()
+	b.open()
+	f, err := os.OpenFile(fifo, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b.until("the keeper to let go of the output", func() bool { return len(openers(t, fifo)) == 1 }) // us
+	if all, err := b.List(); err != nil || len(all) != 1 {
+		t.Errorf("it was run all the same: %v, %v", all, err)
+	}
+}
+
+// openers are the descriptors of all processes that lead to a file.
+func openers(t *testing.T, path string) (found []string) {
+	all, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fd := range all {
+		if to, err := os.Readlink(fd); err == nil && to == path {
+			found = append(found, fd)
+		}
+	}
+	return found
 }
