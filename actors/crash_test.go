@@ -24,7 +24,7 @@ func (w *world) crash() {
 	if w.inFlight != 0 && w.chance(50) { // the keeper launched it all the same
 		w.alive[w.inFlight] = true
 	}
-	w.inFlight, w.queued, w.let = 0, 0, time.Time{}
+	w.inFlight, w.queued, w.stopping, w.let = 0, 0, false, time.Time{}
 	w.engine++
 	w.unanswered, w.told = nil, nil
 	w.gate.run, w.gate.open, w.gate.holding = 0, false, 0

@@ -39,6 +39,8 @@ func (m *Machine) failed(e Event) {
 		}
 	case Returned:
 		m.pid = 0
+	case StillUp: // later than its stop was given up: the next one begins anew
+		m.process = running
 	case Begun:
 		m.comeBack()
 	case TimerFired:

@@ -369,3 +369,19 @@ func TestStepsAllocateLittle(t *testing.T) {
 		t.Errorf("%v allocations for a step with one effect", n)
 	}
 }
+
+func TestStopThatFailsLaterThanItWasWaitedForBeginsAnew(t *testing.T) {
+	p := newPlay()
+	p.up()
+	p.stop(false)
+	p.drained()
+	p.after(10 * time.Second).fired()
+	p.after(killGrace).fired()
+	p.expect(t, StateFailed)
+	p.after(time.Second).stillUp()
+	effects := p.after(time.Minute).fired()
+	p.expect(t, StateStopping)
+	if !has[Term](effects) {
+		t.Errorf("its stop has ended, and no other one is begun: %v", effects)
+	}
+}

@@ -30,6 +30,7 @@ type world struct {
 	calm     bool         // processes obey and nobody wants anything new
 	queued   Run          // whose turn has not come
 	inFlight Run          // a Launch that has not come back
+	stopping bool         // a Term goes on; to kill what is not known to the keeper does nothing but hurry it
 	alive    map[Run]bool // whose process lives: never more than one
 	gate     struct {
 		run     Run
@@ -320,14 +321,16 @@ func (w *world) verify(r Run, until time.Time) {
 }
 
 func (w *world) term(r Run) {
+	w.stopping = true
 	switch {
 	case !w.alive[r] && w.inFlight != r: // its exit may have been told to nobody
 		w.inEngine(w.upTo(time.Millisecond), func() { w.tell(Exited{w.fact(r), "it is not there"}) })
 	case w.chance(60) || w.calm:
 		w.die(r, w.upTo(time.Second))
 	case w.chance(50):
-		w.inEngine(w.upTo(time.Second), func() {
+		w.inEngine(w.upTo(20*time.Second), func() {
 			if w.alive[r] {
+				w.stopping = false
 				w.tell(StillUp{w.fact(r), "the stop command failed"})
 			}
 		})
@@ -335,6 +338,9 @@ func (w *world) term(r Run) {
 }
 
 func (w *world) kill(r Run) {
+	if w.daemon && !w.stopping {
+		return
+	}
 	if w.chance(80) || w.calm {
 		w.die(r, w.upTo(10*time.Millisecond))
 	}
