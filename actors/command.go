@@ -56,6 +56,19 @@ var errStatusLost = errors.New("its exit status is lost")
 // errKilled is of a command that took too long, which says nothing.
 var errKilled = errors.New("did not end in time and was killed")
 
+// notRun is of a command that could not be executed, or that nobody knows of
+// whether it was.
+type notRun struct{ error }
+
+func (e *notRun) Unwrap() error { return e.error }
+
+// saysNothing tells whether the failure of a check is none of the service's: it
+// was not run, or not to its end, or ended as nobody knows.
+func saysNothing(err error) bool {
+	_, missing := errors.AsType[*notRun](err)
+	return missing || errors.Is(err, errStatusLost) || errors.Is(err, errKilled)
+}
+
 // command runs a line to its end. If ctx ends first it is killed.
 func (c *common) command(ctx context.Context, role keeper.Role, line string) error {
 	cmd := c.shell(role, line)
@@ -65,7 +78,7 @@ func (c *common) command(ctx context.Context, role keeper.Role, line string) err
 	}
 	ch, err := c.v.children.launch(cmd)
 	if err != nil {
-		return err
+		return &notRun{err}
 	}
 	select {
 	case <-ch.done:

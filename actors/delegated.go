@@ -252,8 +252,9 @@ func (d *delegated) up() string {
 		switch err := d.checkOnce(); {
 		case err == nil:
 			return "its check still passes"
-		case errors.Is(err, errStatusLost), errors.Is(err, keeper.ErrLost), errors.Is(err, errKilled):
-			return "what its check found is not known" // and is not that it is down
+		case errors.Is(err, keeper.ErrClosed): // nobody is to be told any more
+		case saysNothing(err):
+			return fmt.Sprintf("what its check found is not known: %v", err) // and is not that it is down
 		}
 	case listens(d.v.spec.Address):
 		return d.v.spec.Address + " is still listened at"

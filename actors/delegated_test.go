@@ -241,3 +241,33 @@ func TestDelegatedServiceThatNeverListens(t *testing.T) {
 	}
 	h.wait(0, StateFailed)
 }
+
+// refusedStop wants a stop to fail with a word of why.
+func (h *house) refusedStop(v *Service, why string) {
+	h.t.Helper()
+	var refusal *Refusal
+	if err := v.Stop(h.soon(), false); !errors.As(err, &refusal) || refusal.Reason != StopFailed || !strings.Contains(refusal.Detail, why) {
+		h.t.Errorf("it was stopped: %v; want a failure that says %q", err, why)
+	}
+}
+
+// TestStopIsNotBelievedWithoutACheck: that the check cannot be run is no sign that the service is down.
+func TestStopIsNotBelievedWithoutACheck(t *testing.T) {
+	h := newHouse(t)
+	spec := h.daemon(freeAddress(t))
+	place := filepath.Join(h.dir, "place")
+	if err := os.Mkdir(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	spec.Delegated.Dir, spec.Delegated.Check = place, "test -e daemon.pid"
+	v := h.system.Spawn(spec)
+	h.wake(v).Release()
+	if err := os.Rename(place, place+".away"); err != nil {
+		t.Fatal(err)
+	}
+	h.refusedStop(v, "what its check found is not known")
+	if err := os.Rename(place+".away", place); err != nil {
+		t.Fatal(err)
+	}
+	h.until(func() bool { return h.status(v).State == StateStopped })
+}

@@ -141,7 +141,9 @@ func (d *delegated) look(ctx context.Context) probe.Result {
 	if line := d.v.spec.Delegated.Check; line != "" {
 		check = probe.Check{Kind: probe.Command, Command: line, Timeout: check.Timeout}
 	}
-	return d.check(ctx, check)
+	result := d.check(ctx, check)
+	result.Decided = result.Decided && !saysNothing(result.Err)
+	return result
 }
 
 func (d *delegated) notOurs() string {
