@@ -183,6 +183,37 @@ func TestRunIsHeldUpForTheEngineBefore(t *testing.T) {
 	}
 }
 
+// TestLastUseByTheEngineBeforeIsKnown, although it ended before the run was found to be ready.
+func TestLastUseByTheEngineBeforeIsKnown(t *testing.T) {
+	h := newHouse(t)
+	address := freeAddress(t)
+	well := filepath.Join(h.dir, "well")
+	spec := h.spec(address, self("serve", address)...)
+	spec.IdleTimeout = time.Hour
+	spec.Check = probe.Check{Kind: probe.Command, Command: "test -e " + well}
+	if err := os.WriteFile(well, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.wake(h.system.Spawn(spec)).Release()
+	spec = h.leave(spec)
+	if err := os.Remove(well); err != nil {
+		t.Fatal(err)
+	}
+	spec.Last.age(2 * time.Hour)
+	spec.Shared = true
+	v := h.come(spec)
+	v.Unshare()
+	v.Unshare()
+	h.status(v) // it was told
+	if err := os.WriteFile(well, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.wait(0, StateReady)
+	if s := h.status(v); s.State != StateReady || time.Since(s.LastUse) > time.Hour {
+		t.Errorf("it is %v, last used at %v", s.State, s.LastUse)
+	}
+}
+
 func TestIdleServiceServesThoseWhoWaitFirst(t *testing.T) {
 	h := newHouse(t)
 	address := freeAddress(t)

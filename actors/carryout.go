@@ -73,15 +73,15 @@ func (i *instance) disarm() {
 // open gives the run its gate. A gate that an earlier instance left open stays
 // as it is, with its last use.
 func (i *instance) open(e Open) {
-	g := i.gate.Load()
+	g, lastUse := i.gate.Load(), i.legacy.shared.lastUse(e.Run, e.LastUse)
 	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
 		g = NewGate(e.Run, e.Address)
 		g.start, g.limit, g.queue = i.machine.LastStart, i.spec.MaxConcurrent, i.queue
 		g.drained = func() { i.tell(gateEmpty{g}) }
-		g.open(e.LastUse)
+		g.open(lastUse)
 		i.gate.Store(g)
 	} else if !g.isOpen() {
-		g.open(e.LastUse)
+		g.open(lastUse)
 	}
 	i.legacy.shared.opened(g)
 	i.system.uses.opened(g, i.Name())
