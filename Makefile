@@ -10,7 +10,7 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test test-real soak check fmt vet lint tidy fuzz bench-proxy bench-cold clean
+.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench-proxy bench-cold clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ test-real: ## run examples/ with Docker, PM2, nginx, redis, PostgreSQL and other
 
 soak: ## race requests with 1,000 idle stops, reset 100,000 connections, have 10,000 services, kill -9 in 200 rounds, and report (SOAK=1000)
 	DYNAPM_MANY=1 $(GO) test ./engine/e2e -run '^Test(Soak|Many|KilledAtEveryPoint$$)' -count=1 -v -timeout 90m -soak $(or $(SOAK),1000)
+
+simulate: ## random schedules, a million of the machine and 10,000 of all actors, and go on for a while (FOR=0)
+	$(GO) test ./actors -run '^TestRandomWalk$$|^TestRoom' -count=1 -v -timeout 0 -walks 1000000 -rooms 10000 -walk $(or $(FOR),0) -room $(or $(FOR),0)
 
 check: fmt vet lint tidy test ## what CI runs: format, vet, lint, tidy, import order and every test
 

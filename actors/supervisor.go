@@ -52,7 +52,7 @@ func (s *System) bear(c actor.Context, v *Service) {
 	}
 	id := s.actors.ProcessRegistry.NextId()
 	v.pid = s.actors.NewLocalPID(c.Self().Id + "/" + id) // before its instance begins
-	props := actor.PropsFromProducer(func() actor.Actor { return &instance{Service: v} })
+	props := s.props(actor.PropsFromProducer(func() actor.Actor { return &instance{Service: v} }))
 	if _, err := c.SpawnNamed(props, id); err != nil {
 		panic(err) // NextId is unique
 	}

@@ -57,6 +57,10 @@ type Options struct {
 	Intent func(context.Context, Record) error
 	// MaxStarts bounds the starts that are under way at one time; 0: nothing does.
 	MaxStarts int
+
+	// mailbox makes the mailbox of each actor; nil: protoactor's. In a simulation
+	// it is what decides who is told what next.
+	mailbox actor.MailboxProducer
 }
 
 // System holds the actors of all services.
@@ -82,8 +86,15 @@ func NewSystem(o Options) *System {
 	s.actors = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger {
 		return slog.New(faultsOnly{o.Log.Handler()})
 	}))
-	s.supervisor = s.actors.Root.Spawn(actor.PropsFromFunc(s.supervise, actor.WithSupervisor(restarts{})))
+	s.supervisor = s.actors.Root.Spawn(s.props(actor.PropsFromFunc(s.supervise, actor.WithSupervisor(restarts{}))))
 	return s
+}
+
+func (s *System) props(p *actor.Props) *actor.Props {
+	if s.options.mailbox != nil {
+		p.Configure(actor.WithMailbox(s.options.mailbox))
+	}
+	return p
 }
 
 // Spawn adds a service. A name may be used again once the service that had it

@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
 	"runtime/debug"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 var (
-	walkSeed = flag.Uint64("seed", 0, "walk this one schedule of TestRandomWalk again (with -v: tell it)")
-	walkTime = flag.Duration("walk", time.Second, "how long TestRandomWalk walks")
+	walkSeed  = flag.Uint64("seed", 0, "walk this one schedule of TestRandomWalk again (with -v: tell it)")
+	walkTime  = flag.Duration("walk", 2*time.Second, "how long TestRandomWalk walks at least")
+	walkCount = flag.Int64("walks", 0, "how many schedules TestRandomWalk walks at least")
 )
 
 // TestRandomWalk leads machines through random schedules in a made-up world
@@ -24,14 +28,35 @@ func TestRandomWalk(t *testing.T) {
 		}
 		return
 	}
-	schedules, steps := 0, 0
-	for end := time.Now().Add(*walkTime); time.Now().Before(end); schedules++ {
-		seed := rand.Uint64()
-		if err := walk(seed, &steps, nil); err != nil {
-			t.Fatalf("%v\nwalk it again: go test ./actors -run TestRandomWalk -v -seed %d", err, seed)
+	var schedules, steps atomic.Int64
+	atOnce(*walkTime, *walkCount, &schedules, func() bool {
+		seed, n := rand.Uint64(), 0
+		err := walk(seed, &n, nil)
+		steps.Add(int64(n))
+		if err != nil {
+			t.Errorf("%v\nwalk it again: go test ./actors -run TestRandomWalk -v -seed %d", err, seed)
 		}
+		return err == nil
+	})
+	t.Logf("%d schedules, %d steps", schedules.Load(), steps.Load())
+}
+
+// atOnce calls do on every core until both the time is over and it was called often enough, or it is false.
+func atOnce(least time.Duration, count int64, done *atomic.Int64, do func() bool) {
+	end := time.Now().Add(least)
+	var failed atomic.Bool
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for !failed.Load() && (time.Now().Before(end) || done.Load() < count) {
+				if !do() {
+					failed.Store(true)
+				}
+				done.Add(1)
+			}
+		})
 	}
-	t.Logf("%d schedules, %d steps", schedules, steps)
+	workers.Wait()
 }
 
 // walk is one schedule: a random one, then a calm in which all must end well.
