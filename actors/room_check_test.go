@@ -21,7 +21,7 @@ func (r *room) check() {
 				r.fail("%s: %d leases are out, and its gate knows of %d", t.name, t.holding(g), holding)
 			}
 		}
-		if t.v.legacy.last.Run == 0 && state != StateStopped && state != StateFailed && !t.hasEnded() {
+		if t.v.legacy.last.Run == 0 && state != StateStopped && state != StateFailed && state != StateStarting && !t.hasEnded() {
 			r.fail("%s is %v without a run", t.name, state)
 		}
 	}

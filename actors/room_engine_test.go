@@ -17,7 +17,7 @@ func (r *room) open(shared bool) {
 	}
 	r.mail, r.line = m, &line{room: r}
 	r.system = NewSystem(Options{Keeper: r.line, Traffic: r, Journal: r, LogDir: filepath.Join(r.dir, "logs"), Intent: r.intend,
-		Log: slog.New(slog.DiscardHandler), mailbox: m.box})
+		Log: slog.New(slog.DiscardHandler), MaxStarts: 1 + r.IntN(3), mailbox: m.box})
 	for _, t := range r.tenants {
 		r.spawn(t, shared)
 	}
