@@ -20,6 +20,8 @@ type tenant struct {
 	v    *Service
 	of   int // the engine that v is of
 
+	former []*Service // that were retired: a command of theirs may yet run
+
 	door    int       // the socket that it listens on; -1: none
 	daemon  int       // what its start command has left: a number; 0: nothing
 	stored  []Last    // what the store was told, the last is the last

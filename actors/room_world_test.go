@@ -184,15 +184,17 @@ func (r *room) loseUnsure(t *tenant) {
 
 // bereave ends what goroutines of an engine that has ended wait for.
 func (t *tenant) bereave() {
-	c := t.v.children
-	c.mu.Lock()
-	var all []keeper.Process
-	for _, ch := range c.alive {
-		all = append(all, ch.Process)
-	}
-	c.mu.Unlock()
-	for _, p := range all {
-		c.exited(keeper.Exit{Process: p, Unknown: true})
+	for _, v := range append(t.former, t.v) {
+		c := v.children
+		c.mu.Lock()
+		var all []keeper.Process
+		for _, ch := range c.alive {
+			all = append(all, ch.Process)
+		}
+		c.mu.Unlock()
+		for _, p := range all {
+			c.exited(keeper.Exit{Process: p, Unknown: true})
+		}
 	}
 }
 
@@ -207,7 +209,7 @@ func (r *room) respawn(t *tenant) {
 		switch {
 		case t.v != v || t.leaving != nil:
 		case t.hasEnded():
-			t.stored, t.durable = nil, 0
+			t.stored, t.durable, t.former = nil, 0, append(t.former, v)
 			r.note("%s is spawned again", t.name)
 			r.spawn(t, false)
 		default:
