@@ -150,6 +150,8 @@ func (t *tenant) rests() bool {
 	switch l := t.v.legacy.last; l.State {
 	case StateStopped, StateFailed:
 		return l.Run == 0 && (!t.spec.Always || l.Memory.Held || l.Memory.Down)
+	case StateStarting: // it waited for its turn when the engine before left, and nobody has asked since
+		return l.Run == 0 && t.last.State == StateStopped && !t.spec.Always
 	case StateReady:
 		return t.spec.IdleTimeout == 0 || t.spec.Always
 	}
