@@ -17,7 +17,7 @@ func TestSoakColdStartsAtOnce(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("services:\n  broken: {run: [sh, -c, exit 3], startTimeout: 10m}\n")
 	for n := range services {
-		fmt.Fprintf(&text, "  s%d: {run: {{svc \"s%d\" \"-raw\"}}, startTimeout: 10m, idleTimeout: 1s}\n", n, n)
+		fmt.Fprintf(&text, "  s%d: {run: {{svc \"s%d\" \"-raw\"}}, startTimeout: 10m, idleTimeout: 5s}\n", n, n)
 	}
 	e := newWorld(t).start(text.String())
 	var clients sync.WaitGroup
