@@ -171,8 +171,8 @@ type guest struct {
 func (g *guest) String() string { return fmt.Sprintf("guest %d", g.number) }
 
 func (r *room) newcomer(t *tenant, down bool) *guest {
-	r.calls["guest"]++
-	g := &guest{t: t, number: r.calls["guest"], down: down}
+	r.guests++
+	g := &guest{t: t, number: r.guests, down: down}
 	t.waiting = append(t.waiting, g)
 	return g
 }
@@ -244,7 +244,9 @@ type lease struct {
 // hold gives the lease back after a while.
 func (t *tenant) hold(g *Gate) {
 	l := &lease{gate: g, engine: t.room.engine}
+	t.room.mu.Lock()
 	t.leases = append(t.leases, l)
+	t.room.mu.Unlock()
 	t.room.note("%s is used, run %d", t.name, g.Run())
 	t.room.in(t.room.upTo(20*time.Second), func() { t.release(l) })
 }
@@ -253,7 +255,7 @@ func (t *tenant) release(l *lease) {
 	if !slices.Contains(t.leases, l) {
 		return // it was cut
 	}
-	t.leases = slices.DeleteFunc(t.leases, func(o *lease) bool { return o == l })
+	t.drop(l)
 	t.room.note("%s is released, run %d", t.name, l.gate.Run())
 	l.gate.Release()
 	t.used, t.usedBy = time.Now(), l.gate.Run()
@@ -262,6 +264,13 @@ func (t *tenant) release(l *lease) {
 			t.v.Unshare()
 		}
 	}
+}
+
+// drop forgets a lease. Goroutines of runs look at them too.
+func (t *tenant) drop(l *lease) {
+	t.room.mu.Lock()
+	defer t.room.mu.Unlock()
+	t.leases = slices.DeleteFunc(t.leases, func(o *lease) bool { return o == l })
 }
 
 // holding are the leases that are out through a gate.

@@ -81,6 +81,7 @@ type room struct {
 	dir     string
 	start   time.Time
 	tenants []*tenant
+	guests  int // that there have been
 	future  agenda
 	calm    atomic.Bool // processes obey and nobody wants anything new
 

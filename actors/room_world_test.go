@@ -239,7 +239,7 @@ func (r *room) Close(g *Gate, cut bool) {
 	for _, t := range r.tenants {
 		for _, l := range slices.Clone(t.leases) {
 			if l.gate == g {
-				t.leases = slices.DeleteFunc(t.leases, func(o *lease) bool { return o == l })
+				t.drop(l)
 				r.in(r.upTo(time.Millisecond), g.Release)
 			}
 		}
