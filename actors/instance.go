@@ -164,6 +164,9 @@ func (i *instance) goOn() {
 		i.told = slices.Delete(i.told, 0, 1)
 		effects := i.machine.Step(e)
 		i.legacy.last, i.legacy.grounds = i.machine.last(), i.machine.grounds
+		if i.machine.run == 0 { // before anybody hears that it is down, who may want the others down next
+			i.letGo()
+		}
 		for _, effect := range effects {
 			i.carryOut(effect)
 			failpoint.Did(effect)
@@ -171,7 +174,6 @@ func (i *instance) goOn() {
 	}
 	if i.machine.run == 0 {
 		i.legacy.conduct = nil
-		i.letGo()
 	} else {
 		i.keep()
 	}

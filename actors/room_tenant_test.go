@@ -236,9 +236,8 @@ func (t *tenant) ask() {
 
 // lease is one that is out.
 type lease struct {
-	gate    *Gate
-	engine  int
-	passive bool
+	gate   *Gate
+	engine int
 }
 
 // hold gives the lease back after a while.

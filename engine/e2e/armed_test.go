@@ -63,9 +63,6 @@ type trap struct {
 
 func (a trap) String() string { return fmt.Sprintf("%s:%d-%s", a.point, a.nth, a.end) }
 
-// inKeeper tells whose step it is.
-func (a trap) inKeeper() bool { return strings.HasPrefix(a.point, "keeper.") }
-
 // round is a world whose engines and keepers have a fail point that is armed at some time.
 type round struct {
 	*world
