@@ -17,11 +17,15 @@ import (
 const sweepTimeout = 5 * time.Second
 
 // signal sends sig to all of a kept process. With SIGKILL it returns when
-// nothing of a service is left.
+// nothing of a service is left; 0 asks whether it is kept (kill(2)), as an engine
+// that comes back does of each at once.
 func (s *server) signal(p Process, sig syscall.Signal) error {
 	k, seen := s.look(p)
 	if k == nil {
 		return ErrEnded
+	}
+	if sig == 0 {
+		return nil
 	}
 	var strays []procStat
 	if k.Role == RoleService {
@@ -64,7 +68,7 @@ func (s *server) signalGroup(k *kept, strays []procStat, sig syscall.Signal) err
 	defer s.mu.Unlock()
 	if sig == syscall.SIGKILL {
 		k.kill()
-	} else if sig != 0 {
+	} else {
 		k.asked = true
 	}
 	if k.gone {
