@@ -143,25 +143,27 @@ func newHouse(t *testing.T) *house {
 // open is the start of an engine.
 func (h *house) open() {
 	var exits sync.Mutex // the system is made after the keeper is there
+	var system *System
 	exits.Lock()
 	client, err := keeper.Open(keeper.Options{
 		Dir: h.dir, Executable: append(self("")[:1], "keeper"),
 		OnExit: func(e keeper.Exit) {
 			exits.Lock()
 			defer exits.Unlock()
-			h.system.Exited(e)
+			system.Exited(e)
 		},
 		OnReady: func(p keeper.Process) {
 			exits.Lock()
 			defer exits.Unlock()
-			h.system.Ready(p)
+			system.Ready(p)
 		},
 	})
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	h.keeper = client
-	h.system = NewSystem(Options{Keeper: client, Traffic: h.diary, Journal: h.diary, LogDir: h.dir})
+	system = NewSystem(Options{Keeper: client, Traffic: h.diary, Journal: h.diary, LogDir: h.dir})
+	h.system = system
 	exits.Unlock()
 }
 
