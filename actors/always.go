@@ -42,6 +42,19 @@ func (m *Machine) addGround(e KeepUp) {
 	m.grounds = append(m.grounds, Ground{e.By, e.Why, e.Waiter})
 }
 
+// explain renews the words of a ground. It is false if there is none of the same:
+// otherwise whatever follows from the ground has been done, and what an operator
+// has ordered since stays.
+func (m *Machine) explain(e KeepUp) bool {
+	at := slices.IndexFunc(m.grounds, func(g Ground) bool { return g.By == e.By })
+	if at < 0 {
+		return false
+	}
+	m.grounds = slices.Clone(m.grounds) // others may have it
+	m.grounds[at].Why = e.Why
+	return true
+}
+
 // answerGround is called with the answer to a waiter that may have a ground. One
 // that is refused makes no further try worth while.
 func (m *Machine) answerGround(w Waiter, granted bool) {

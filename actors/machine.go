@@ -154,6 +154,9 @@ func (m *Machine) Step(e Event) []Effect {
 		m.letGo(e)
 		return m.effects
 	case KeepUp:
+		if e.Waiter == nil && m.explain(e) {
+			return m.effects
+		}
 		m.addGround(e)
 	case Stop:
 		if by := m.neededBy(); by != "" {

@@ -210,3 +210,22 @@ func TestAPanicLosesNoNeed(t *testing.T) {
 		t.Errorf("db is kept up by %+v", s.Grounds)
 	}
 }
+
+// TestAnOrderOutlivesNewWords: a service that is up by the clock and was stopped stays down although the clock has another
+// word for the same.
+func TestAnOrderOutlivesNewWords(t *testing.T) {
+	h := newHouse(t)
+	v := h.member("blog", "serve")
+	v.KeepUp("up until Sunday")
+	h.until(func() bool { return h.status(v).State == StateReady })
+	if err := v.Stop(h.soon(), false); err != nil {
+		t.Fatal(err)
+	}
+	v.KeepUp("up until tonight")
+	if s := h.status(v); s.State != StateStopped || len(s.Grounds) != 1 || s.Grounds[0].Why != "up until tonight" {
+		t.Errorf("status %+v", s)
+	}
+	v.LetGo("tonight has come")
+	v.KeepUp("up until Sunday")
+	h.until(func() bool { return h.status(v).State == StateReady })
+}
