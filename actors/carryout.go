@@ -1,6 +1,9 @@
 package actors
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // carryOut does what the machine wants done. Nothing here waits: what is slow
 // is begun by the conduct of the run, and comes back as a fact.
@@ -9,7 +12,7 @@ func (i *instance) carryOut(e Effect) {
 	case Ask:
 		i.ask(e.Run)
 	case Withdraw: // the turn ends with this one of the actor
-		i.told = append(i.told, Exited{Fact{e.Run, time.Now()}, "its turn to start had not come"})
+		i.answer(Exited{Fact{e.Run, time.Now()}, "its turn to start had not come"})
 	case Launch:
 		i.legacy.conduct = i.conductOf(e.Run)
 		i.legacy.conduct.launch(i.recorded)
@@ -57,6 +60,11 @@ func (i *instance) record(e Record) {
 	i.system.options.Journal.Record(e)
 }
 
+// answer has the machine told what comes of an effect before all that was to be
+// told already: a request that comes first would find a start that it was not told
+// of.
+func (i *instance) answer(e Event) { i.told = slices.Insert(i.told, 0, e) }
+
 // arm sets the timer. One that fires before it is stopped is told apart by its
 // number.
 func (i *instance) arm(e Arm) {
@@ -78,12 +86,12 @@ func (i *instance) open(e Open) {
 		g = NewGate(e.Run, e.Address)
 		g.start, g.limit, g.queue = i.machine.LastStart, i.spec.MaxConcurrent, i.queue
 		g.drained = func() { i.tell(gateEmpty{g}) }
-		g.open(lastUse)
-		i.gate.Store(g)
-	} else if !g.isOpen() {
+	}
+	if !g.isOpen() {
 		g.open(lastUse)
 	}
-	i.legacy.shared.opened(g)
+	i.legacy.shared.opened(g) // before a request can take the last of few leases
+	i.gate.Store(g)
 	i.system.uses.opened(g, i.Name())
 }
 

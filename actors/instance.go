@@ -143,7 +143,11 @@ func (i *instance) remind(now time.Time) {
 		}
 	}
 	for _, waiter := range w.all(false) {
-		i.turn(Acquire{waiter, now})
+		if n, ok := waiter.(*need); ok {
+			i.turn(KeepUp{needOf(n.by.Name()), n, now})
+		} else {
+			i.turn(Acquire{waiter, now})
+		}
 	}
 	if memory.Retiring {
 		i.turn(Retire{unemployed{}, now}) // also if those who wanted it have left

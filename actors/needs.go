@@ -53,7 +53,7 @@ func (i *instance) ask(r Run) {
 			one.Refuse(Refusal{Reason: Closing})
 		}
 	}
-	i.told = append(i.told, Queued{Fact{r, now}, n.names()})
+	i.answer(Queued{Fact{r, now}, n.names()})
 }
 
 // names are those of the missing.

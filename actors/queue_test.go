@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -177,6 +178,43 @@ func TestMaxConcurrent(t *testing.T) {
 		t.Fatal("who has left stands in the way")
 	}
 	g.Release()
+}
+
+// TestMaxConcurrentOfOneThatCrashes: all who queue are served by the next run, whether the one before has failed or was up
+// for long enough to have stopped.
+func TestMaxConcurrentOfOneThatCrashes(t *testing.T) {
+	h := newHouse(t)
+	spec := h.memberSpec("blog", "serve")
+	spec.MaxConcurrent = 1
+	v := h.system.Spawn(spec)
+	first := newRequest()
+	v.Wait(first)
+	if refusal := h.answer(first); refusal != nil {
+		t.Fatal(refusal)
+	}
+	g := v.Claim(first)
+	queued := []*request{newRequest(), newRequest(), newRequest()}
+	for _, r := range queued {
+		v.Wait(r)
+	}
+	if err := syscall.Kill(h.status(v).Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	h.until(func() bool { return h.status(v).Run == 2 })
+	g.Release()
+	for _, r := range queued {
+		if refusal := h.answer(r); refusal != nil {
+			t.Fatal(refusal)
+		}
+		g := v.Claim(r)
+		if g == nil || g.Run() != 2 {
+			t.Fatalf("served by %+v", g)
+		}
+		g.Release()
+	}
+	if s := h.status(v); s.StartCount != 2 {
+		t.Errorf("status %+v", s)
+	}
 }
 
 func BenchmarkGateWithLimit(b *testing.B) {

@@ -3,10 +3,11 @@ package actors
 import "time"
 
 // Waiter is somebody who wants a service to be up, or down. Waiters are told
-// apart by ==. One is called once, by the actor, and must not block.
+// apart by ==. One is called once, by any goroutine, and must not block.
 type Waiter interface {
-	// Grant says that the service is as wanted. To a request it carries
-	// nothing and means: try the gate again.
+	// Grant says that the service is as wanted. To a request it means: try the
+	// gate again; where few are let in at a time, with Claim, since a lease may be
+	// kept for it until Claim or Cancel.
 	Grant()
 	Refuse(Refusal)
 }

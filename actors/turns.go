@@ -75,9 +75,9 @@ func (i *instance) askTurn(r Run, why string) {
 	n, atOnce := i.system.turns.ask(func() { i.tell(TurnCame{Fact{r, time.Now()}, "its turn to start has come"}) })
 	i.legacy.turn = n
 	if fact := (Fact{r, time.Now()}); atOnce {
-		i.told = append(i.told, TurnCame{fact, why})
+		i.answer(TurnCame{fact, why})
 	} else {
-		i.told = append(i.told, Queued{fact, "its turn to start"})
+		i.answer(Queued{fact, "its turn to start"})
 	}
 }
 

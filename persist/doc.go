@@ -15,9 +15,9 @@
 // has the head with it, an empty value that carries the last sequence.
 //
 // State (Put). What was gathered but not written is lost, at most what came in
-// during the last 20 ms and one sync, and a service is known by the state before.
-// The batches that
-// were written are there up to some point and none after it. Nothing tells the
+// during the last 20 ms and one sync, and a service is known by the state before:
+// an order that was answered in that time, such as to hold a service down, is lost
+// with it. The batches that were written are there up to some point and none after it. Nothing tells the
 // difference between a state that was not written and one that did not happen,
 // so Open's caller asks the system about every process it reads of. To know that
 // the store itself lost writes, say by a flipped bit in Pebble's log, which Pebble
@@ -27,7 +27,7 @@
 // Intent (PutSync). Once PutSync has returned nil the record survives both kinds
 // of crash. Before that it may be there or not, and the caller has not acted on
 // it: a start that is recorded may not have happened, a start that happened is
-// recorded.
+// recorded, unless PutSync failed.
 //
 // Last use (Used). At most the uses of the last second and of one sync are lost,
 // and a service then sleeps early by as much. Each is a value beside the record,
