@@ -1,0 +1,183 @@
+package loadtest
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// open begins a client's connection.
+func (g *generator) open(c *client) error {
+	fd, err := g.dest.dial()
+	if err != nil {
+		return err
+	}
+	if err := g.poller.add(fd); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	for len(g.byFd) <= fd {
+		g.byFd = append(g.byFd, nil)
+	}
+	c.fd, c.ready, g.byFd[fd] = fd, false, c
+	return nil
+}
+
+func (g *generator) drop(c *client) {
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		g.byFd[c.fd] = nil
+		c.fd = -1
+	}
+	c.ready, c.gone = false, false
+}
+
+// begin has a client make a request.
+func (g *generator) begin(c *client, due, now time.Time) {
+	g.busy++
+	c.ask, c.asking, c.sent, c.due, c.began = g.ask(), true, 0, due, now
+	c.reply.reset(c.ask.expect, c.ask.sink)
+	if c.fd < 0 {
+		if err := g.open(c); err != nil {
+			g.done(c, "connect: "+errnoText(err))
+		}
+		return // it is sent when the connection is there
+	}
+	if c.ready {
+		g.send(c)
+	}
+}
+
+// send writes what is left of the request.
+func (g *generator) send(c *client) {
+	for c.sent < len(c.ask.request) {
+		n, err := unix.Write(c.fd, c.ask.request[c.sent:])
+		switch err {
+		case nil:
+			c.sent += n
+		case unix.EINTR:
+		case unix.EAGAIN:
+			return
+		default:
+			g.done(c, "send: "+errnoText(err))
+			return
+		}
+	}
+}
+
+// event handles what the kernel says of a connection.
+func (g *generator) event(fd int, gone bool) {
+	c := g.byFd[fd]
+	if c == nil {
+		return // dropped within this turn
+	}
+	c.gone = c.gone || gone
+	if !c.ready {
+		if code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+			g.refused(c, unix.Errno(code))
+			return
+		}
+		c.ready = true
+	}
+	if c.asking && c.sent < len(c.ask.request) {
+		g.send(c)
+		if c.fd != fd || !c.asking {
+			return
+		}
+	}
+	g.read(c)
+}
+
+// refused ends the attempt to connect.
+func (g *generator) refused(c *client, code unix.Errno) {
+	if c.asking {
+		g.done(c, "connect: "+errnoText(code))
+		return
+	}
+	g.drop(c)
+}
+
+// read takes what has come until there is no more, or the reply is whole.
+func (g *generator) read(c *client) {
+	fd := c.fd
+	for {
+		n, err := unix.Read(fd, g.scratch)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return
+		case err != nil:
+			g.lost(c, "receive: "+errnoText(err))
+			return
+		case n == 0:
+			g.lost(c, "")
+			return
+		case !c.asking:
+			g.rec.fail("bytes that nobody asked for", time.Now(), 1)
+			g.drop(c)
+			return
+		}
+		rest, whole, wrong := c.reply.feed(g.scratch[:n])
+		if whole && wrong == "" && len(rest) > 0 {
+			wrong = "bytes that nobody asked for"
+		}
+		if whole || wrong != "" {
+			g.done(c, wrong)
+			return
+		}
+		if n < len(g.scratch) && !c.gone {
+			return // a short read: what comes later has an event of its own
+		}
+	}
+}
+
+// lost handles the end of a connection. Between two requests a server may end it; that is no error.
+func (g *generator) lost(c *client, wrong string) {
+	if !c.asking {
+		g.drop(c)
+		return
+	}
+	if wrong == "" {
+		_, wrong = c.reply.end()
+	}
+	c.reply.closes = true
+	g.done(c, wrong)
+}
+
+// done ends a request, well if there is nothing wrong, and has the client go on with the next.
+func (g *generator) done(c *client, wrong string) {
+	now := time.Now()
+	g.busy--
+	c.asking = false
+	if wrong == "" {
+		g.rec.good(c.due, now)
+	} else {
+		g.rec.fail(wrong, now, 1)
+	}
+	if wrong != "" || c.reply.closes || c.gone {
+		connected := c.ready
+		g.drop(c)
+		if !connected {
+			c.rest = now.Add(restTime)
+			g.resting = append(g.resting, c)
+			return
+		}
+	}
+	due, ok := g.take(now)
+	if !ok {
+		g.free = append(g.free, c)
+		return
+	}
+	g.begin(c, due, now)
+}
+
+// errnoText names an error of the kernel without what varies, so that its kind can be counted.
+func errnoText(err error) string {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno.Error()
+	}
+	return err.Error()
+}

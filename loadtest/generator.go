@@ -1,0 +1,207 @@
+package loadtest
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// generator is a number of clients on one thread and one epoll: so it takes as little of the machine as it can from
+// what it measures, and its own share of a core is one number. A client sends a request, reads the reply, checks it,
+// and has the next when the pacer has one due. Its connections outlast a run, so that runs can be interleaved.
+type generator struct {
+	poller  *poller
+	dest    *target // where the connections go
+	ask     func() *target
+	byFd    []*client
+	free    []*client
+	resting []*client
+	scratch []byte
+	tick    func(now time.Time) // called ten times a second; nil: nobody wants to know
+
+	// Of the present run.
+	pace  pacer
+	rec   *recorder
+	began time.Time
+	taken int64
+	busy  int
+	ended bool // no more requests are taken
+}
+
+// client is one connection.
+type client struct {
+	fd     int  // -1: there is none
+	ready  bool // connected
+	gone   bool // the server has ended the connection; there may still be bytes
+	asking bool
+	sent   int // bytes of the request
+	ask    *target
+	due    time.Time
+	began  time.Time // when it was taken, from which its patience counts
+	rest   time.Time // when it may try to connect again
+	reply  reply
+}
+
+const (
+	// patience is how long a request may take before it counts as an error.
+	patience = 30 * time.Second
+	// restTime is how long a client that could not connect waits: a dead server must not be asked a million times.
+	restTime = 10 * time.Millisecond
+)
+
+// newGenerator makes clients that are not connected yet. ask chooses what the next request asks for; nil: always t.
+func newGenerator(t *target, clients int, ask func() *target) (*generator, error) {
+	g := &generator{dest: t, ask: ask, scratch: make([]byte, 64<<10), rec: newRecorder(time.Now(), 0)}
+	if ask == nil {
+		g.ask = func() *target { return t }
+	}
+	var err error
+	if g.poller, err = newPoller(); err != nil {
+		return nil, err
+	}
+	for range clients {
+		g.free = append(g.free, &client{fd: -1})
+	}
+	return g, nil
+}
+
+func (g *generator) close() {
+	for _, c := range g.byFd {
+		if c != nil {
+			unix.Close(c.fd)
+		}
+	}
+	g.poller.close()
+}
+
+// connect opens the connections of all clients and waits for them, so that a run does not begin with that.
+func (g *generator) connect(ctx context.Context) error {
+	opened := g.free
+	g.free = nil
+	for _, c := range opened {
+		if err := g.open(c); err != nil {
+			return err
+		}
+	}
+	end := time.Now().Add(patience)
+	for _, c := range opened {
+		for !c.ready && c.fd >= 0 && ctx.Err() == nil && time.Now().Before(end) {
+			if err := g.poller.turn(end, time.Now(), g.event); err != nil {
+				return err
+			}
+		}
+	}
+	g.free = opened // those that failed say so with their first request
+	return nil
+}
+
+// run has the pacer's requests made, and returns when each has come to an end or ctx has.
+func (g *generator) run(ctx context.Context, pace pacer, rec *recorder, began time.Time) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	g.pace, g.rec, g.began, g.taken, g.busy, g.ended = pace, rec, began, 0, 0, false
+	scanned := began
+	// Connections that ended since the last run are noticed before one of them is used.
+	if err := g.poller.turn(began, began, g.event); err != nil {
+		return err
+	}
+	for {
+		now := time.Now()
+		if ctx.Err() != nil {
+			g.abandon()
+			return nil
+		}
+		if now.Sub(scanned) > 100*time.Millisecond {
+			scanned = now
+			g.scan(now)
+		}
+		next := g.handOut(now)
+		if g.ended && g.busy == 0 {
+			return nil
+		}
+		if err := g.poller.turn(next, now, g.event); err != nil {
+			return err
+		}
+	}
+}
+
+// abandon ends a run that was interrupted: what is in flight counts neither as answered nor as failed.
+func (g *generator) abandon() {
+	for _, c := range g.byFd {
+		if c != nil && c.asking {
+			c.asking = false
+			g.drop(c)
+			g.free = append(g.free, c)
+		}
+	}
+}
+
+// handOut gives free clients the requests that are due, and says when it has to be called again.
+func (g *generator) handOut(now time.Time) time.Time {
+	next := now.Add(time.Second)
+	waiting := g.resting[:0]
+	for _, c := range g.resting {
+		if now.Before(c.rest) {
+			waiting = append(waiting, c)
+			next = earlier(next, c.rest)
+		} else {
+			g.free = append(g.free, c)
+		}
+	}
+	g.resting = waiting
+	for len(g.free) > 0 && !g.ended {
+		c := g.free[len(g.free)-1]
+		due, ok := g.take(now)
+		if !ok {
+			return earlier(next, due)
+		}
+		g.free = g.free[:len(g.free)-1]
+		g.begin(c, due, now)
+	}
+	return next
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// take gives the next request if it is due, or says when it will be.
+func (g *generator) take(now time.Time) (time.Time, bool) {
+	if g.ended {
+		return now.Add(time.Second), false
+	}
+	for {
+		since, ok := g.pace.pace(now.Sub(g.began), g.taken)
+		if !ok {
+			g.ended = true
+			return now, false
+		}
+		due := g.began.Add(since)
+		if due.After(now) {
+			return due, false
+		}
+		g.taken++
+		if now.Sub(due) <= patience {
+			return due, true
+		}
+		g.rec.fail("no connection free within "+patience.String(), now, 1)
+	}
+}
+
+// scan fails the requests whose patience is at its end.
+func (g *generator) scan(now time.Time) {
+	for _, c := range g.byFd {
+		if c != nil && c.asking && now.Sub(c.began) > patience {
+			g.done(c, "no answer within "+patience.String())
+		}
+	}
+	g.rec.advance(now)
+	if g.tick != nil {
+		g.tick(now)
+	}
+}

@@ -1,0 +1,139 @@
+package loadtest
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// writeTable is the report on a terminal.
+func writeTable(w io.Writer, r *Report) {
+	fmt.Fprintf(w, "%s, %.1f s%s\n", r.Scenario, r.Seconds, interrupted(r))
+	for _, t := range tablesOf(r) {
+		fmt.Fprintln(w)
+		out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(out, strings.Join(t.heads, "\t"))
+		for _, row := range t.rows {
+			fmt.Fprintln(out, strings.Join(row, "\t"))
+		}
+		out.Flush()
+	}
+	fmt.Fprintf(w, "\n%s\n", generatorLine(r))
+	for _, n := range r.Notes {
+		fmt.Fprintln(w, "note: "+n)
+	}
+}
+
+func interrupted(r *Report) string {
+	if r.Interrupted {
+		return ", interrupted: this is what was measured until then"
+	}
+	return ""
+}
+
+func generatorLine(r *Report) string {
+	line := fmt.Sprintf("the generator took %.0f%% of a core", 100*r.Generator.Share)
+	if r.Generator.Void {
+		line = fmt.Sprintf("VOID: %s, more than %.0f%%; the figures say more of it than of the server", line, 100*voidShare)
+	}
+	return line
+}
+
+// sheet is a table in any of the forms of the report.
+type sheet struct {
+	title string
+	heads []string
+	rows  [][]string
+}
+
+// tablesOf is what every form of the report shows as tables.
+func tablesOf(r *Report) []sheet {
+	out := []sheet{latencies(r)}
+	for _, s := range []sheet{errorsOf(r), ratiosTable(r), coldTable(r), herdTable(r)} {
+		if len(s.rows) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+func latencies(r *Report) sheet {
+	s := sheet{title: "Latency", heads: []string{"TARGET", "REQUESTS", "ERRORS", "PER SECOND", "MIN", "P50", "P90", "P99", "P99.9", "MAX"}}
+	for _, t := range r.Results {
+		l := t.Latency
+		s.rows = append(s.rows, []string{t.URL, fmt.Sprint(t.Requests), fmt.Sprint(t.Failed), fmt.Sprintf("%.0f", t.Rate),
+			ms(l.Min), ms(l.P50), ms(l.P90), ms(l.P99), ms(l.P999), ms(l.Max)})
+	}
+	return s
+}
+
+func errorsOf(r *Report) sheet {
+	s := sheet{title: "Errors", heads: []string{"TARGET", "ERROR", "TIMES"}}
+	for _, t := range r.Results {
+		for _, kind := range t.kinds() {
+			s.rows = append(s.rows, []string{t.URL, kind, fmt.Sprint(t.Errors[kind])})
+		}
+	}
+	return s
+}
+
+func ratiosTable(r *Report) sheet {
+	s := sheet{title: "Ratios", heads: []string{"RATIO OF", "FIRST BY SECOND", "95% FROM", "TO", "PAIRS"}}
+	for _, q := range r.Ratios {
+		s.rows = append(s.rows, []string{q.Of, fmt.Sprintf("%.3f", q.Ratio), fmt.Sprintf("%.3f", q.Low), fmt.Sprintf("%.3f", q.High), fmt.Sprint(q.Slices)})
+	}
+	return s
+}
+
+func herdTable(r *Report) sheet {
+	s := sheet{title: "Herds", heads: []string{"HERD", "CLIENTS", "ANSWERED", "STARTS", "LAST ANSWER"}}
+	for i, h := range r.Herds {
+		s.rows = append(s.rows, []string{fmt.Sprint(i + 1), fmt.Sprint(h.Clients), fmt.Sprint(h.Answered), fmt.Sprint(h.Starts), ms(h.Last)})
+	}
+	return s
+}
+
+// coldSteps are the parts of a cold start, in their order.
+var coldSteps = []struct {
+	name string
+	of   func(Cold) float64
+}{
+	{"launch", func(c Cold) float64 { return c.Launch }},
+	{"listen", func(c Cold) float64 { return c.Listen }},
+	{"ready", func(c Cold) float64 { return c.Ready }},
+	{"connect", func(c Cold) float64 { return c.Connect }},
+	{"first byte", func(c Cold) float64 { return c.FirstByte }},
+	{"around", func(c Cold) float64 { return c.Around }},
+}
+
+// coldTable has the median of each step, over the starts that the engine told of.
+func coldTable(r *Report) sheet {
+	s := sheet{title: "Cold starts", heads: []string{"STEP", "MEDIAN", "LEAST", "MOST"}}
+	known := knownStarts(r)
+	if len(known) == 0 {
+		return s
+	}
+	for _, step := range append(coldSteps[:len(coldSteps):len(coldSteps)], struct {
+		name string
+		of   func(Cold) float64
+	}{"total", func(c Cold) float64 { return c.Total }}) {
+		var values []float64
+		for _, c := range known {
+			values = append(values, step.of(c))
+		}
+		low, middle, high := spreadOf(values)
+		s.rows = append(s.rows, []string{step.name, ms(middle), ms(low), ms(high)})
+	}
+	return s
+}
+
+func knownStarts(r *Report) []Cold {
+	var known []Cold
+	for _, c := range r.ColdStarts {
+		if c.Known {
+			known = append(known, c)
+		}
+	}
+	return known
+}

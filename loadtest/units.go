@@ -1,0 +1,30 @@
+package loadtest
+
+import (
+	"fmt"
+	"slices"
+)
+
+// ms writes milliseconds with three digits, in the unit that suits them.
+func ms(v float64) string {
+	switch {
+	case v == 0:
+		return "0"
+	case v < 1:
+		return fmt.Sprintf("%.0f us", 1000*v)
+	case v < 10:
+		return fmt.Sprintf("%.2f ms", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f ms", v)
+	case v < 10_000:
+		return fmt.Sprintf("%.0f ms", v)
+	}
+	return fmt.Sprintf("%.1f s", v/1000)
+}
+
+// spreadOf gives the least, the middle and the greatest of at least one value.
+func spreadOf(values []float64) (low, middle, high float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]
+}
