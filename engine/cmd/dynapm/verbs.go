@@ -11,6 +11,7 @@ import (
 
 	"dynapm/actors/keeper"
 	"dynapm/engine/hello"
+	"dynapm/loadtest"
 )
 
 func verbs() []verb {
@@ -25,6 +26,7 @@ func verbs() []verb {
 		{name: "why", args: "[-json] NAME", help: "the last decisions about a service, with their reasons", run: runWhy},
 		{name: "down", help: "stop all services and the engine", run: runDown},
 		{name: "hello", help: "the demo service of examples/quickstart.yaml", run: exits(hello.Main)},
+		{name: "loadtest", args: "SCENARIO ...", help: "ask any gateway, and report; `dynapm loadtest help` lists the scenarios", run: exits(loadtest.Main)},
 		{name: "version", help: "print the version", run: runVersion},
 		{name: "keeper", hidden: true, run: exits(keeper.Main)},
 	}
