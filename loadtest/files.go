@@ -9,12 +9,16 @@ import (
 	"strings"
 )
 
-// writeFiles writes the report for machines and for a CI summary.
+// writeFiles writes the report for machines, for a CI summary and for people.
 func writeFiles(dir string, r *Report) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	page, err := html(r)
 	if err != nil {
 		return err
 	}
@@ -24,6 +28,7 @@ func writeFiles(dir string, r *Report) error {
 	}{
 		{"report.json", append(data, '\n')},
 		{"report.md", markdown(r)},
+		{"report.html", page},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), f.data, 0o644); err != nil {
 			return err

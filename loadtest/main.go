@@ -109,7 +109,7 @@ func (s scenario) parse(args []string) (options, error) {
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&o.url, "url", "", "what is asked, `http://HOST:PORT/PATH`")
 	flags.StringVar(&o.host, "host", "", "the Host field, where it is not the URL's")
-	flags.StringVar(&o.dir, "report", "", "write report.json and report.md into this `folder`")
+	flags.StringVar(&o.dir, "report", "", "write report.json, report.md and report.html into this `folder`")
 	s.define(flags, &o)
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {

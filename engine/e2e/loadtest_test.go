@@ -49,6 +49,9 @@ func (w *world) loadReport(dir string) (r loadReport) {
 	if err != nil || r.Schema != "dynapm-loadtest/1" || len(r.Results) == 0 {
 		w.Fatalf("report.json (%v): %s", err, data)
 	}
+	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "<polyline") {
+		w.Errorf("report.html (%v): %s", err, page)
+	}
 	if md, err := os.ReadFile(filepath.Join(dir, "report.md")); err != nil || !strings.HasPrefix(string(md), "## ") {
 		w.Errorf("report.md (%v): %s", err, md)
 	}
