@@ -38,13 +38,13 @@ func ratioOf(name string, ours, theirs []float64) (Ratio, bool) {
 		sum += l
 	}
 	return Ratio{
-		Of: name, Ratio: math.Exp(sum / float64(len(logs))), Slices: len(logs),
+		Of: name, Ratio: math.Exp(sum / float64(len(logs))), Pairs: len(logs),
 		Low: math.Exp(means[resamples*25/1000]), High: math.Exp(means[resamples*975/1000]),
 	}, true
 }
 
-// ratiosOf compares the slices of two targets in what the scenario is about.
-func ratiosOf(ours, theirs []Point, open bool) []Ratio {
+// ratiosOf compares two series in what the scenario is about.
+func ratiosOf(ours, theirs []Point, open bool, how string) []Ratio {
 	quantities := []struct {
 		name string
 		of   func(Point) float64
@@ -58,7 +58,7 @@ func ratiosOf(ours, theirs []Point, open bool) []Ratio {
 	}
 	var out []Ratio
 	for _, q := range quantities {
-		if r, ok := ratioOf(q.name, each(ours, q.of), each(theirs, q.of)); ok {
+		if r, ok := ratioOf(q.name+", "+how, each(ours, q.of), each(theirs, q.of)); ok {
 			out = append(out, r)
 		}
 	}

@@ -11,8 +11,11 @@
 //
 //	main.go, run.go, progress.go     the command line, a run, the line on the terminal
 //	measure.go, compare.go           latency, throughput and rate, of one target or of two in turns
+//	mixed.go                         many hosts of different popularity; a soak
+//	hold.go                          streams of events
 //	coldstart.go, herd.go, admin.go  what happens to a service that sleeps
 //	result.go                        the report, and the schema of its JSON
-//	table.go, files.go, units.go     its forms
+//	table.go, files.go, units.go     the table, the Markdown, what they share
+//	html.go, report.html, plot.go    the page and its drawings
 //	target.go, poller.go, usage.go   addresses, epoll and timer, the generator's own CPU
 package loadtest

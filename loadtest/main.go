@@ -40,6 +40,12 @@ func scenarios() []scenario {
 			map[string]any{"c": 50, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "compare": ""}, closed},
 		{"rate", "a constant rate, latency counted from when a request was due, so that a stall shows",
 			map[string]any{"rate": 1000.0, "c": 100, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "compare": ""}, open},
+		{"mixed", "many hosts at a constant rate, some far more popular than others, so that services sleep and wake",
+			map[string]any{"hosts": "", "rate": 100.0, "c": 100, "d": 2 * time.Minute, "n": 0, "admin": ""}, (*run).mixed},
+		{"hold", "hold many streams of events, and measure how late the events come; a ws:// URL is a WebSocket",
+			map[string]any{"c": 1000, "d": 30 * time.Second}, (*run).hold},
+		{"soak", "a constant rate for hours, and whether the end is as the beginning was",
+			map[string]any{"rate": 200.0, "c": 100, "d": time.Hour, "n": 0, "warmup": time.Second}, (*run).soak},
 	}
 }
 
@@ -132,7 +138,7 @@ func (s scenario) define(flags *flag.FlagSet, o *options) {
 	for name, dflt := range s.flags {
 		switch name {
 		case "c":
-			flags.IntVar(&o.clients, name, dflt.(int), "connections")
+			flags.IntVar(&o.clients, name, dflt.(int), "connections, each with one request at a time")
 		case "n":
 			flags.Int64Var(&o.requests, name, int64(dflt.(int)), "requests or, for coldstart and herd, rounds; 0: as many as fit into -d")
 		case "rate":
@@ -147,6 +153,8 @@ func (s scenario) define(flags *flag.FlagSet, o *options) {
 			flags.StringVar(&o.admin, name, "", "the `URL` of the engine's admin API; the token is taken from $DYNAPM_TOKEN")
 		case "service":
 			flags.StringVar(&o.service, name, "", "the `NAME` of the service; without it the first label of the host")
+		case "hosts":
+			flags.StringVar(&o.hosts, name, "", "the `HOSTS` that are asked, such as a.localhost,s{1..200}.localhost")
 		case "idle":
 			flags.BoolVar(&o.idle, name, false, "wait until the service falls asleep by itself, in place of stopping it each time")
 		}
@@ -155,10 +163,13 @@ func (s scenario) define(flags *flag.FlagSet, o *options) {
 
 // check refuses what cannot be run.
 func (s scenario) check(o *options) error {
+	_, many := s.flags["hosts"]
 	_, paced := s.flags["rate"]
 	switch {
 	case o.url == "":
 		return errors.New("-url is missing")
+	case many && o.hosts == "":
+		return errors.New("-hosts is missing")
 	case o.clients < 1 || o.clients > 100_000:
 		return errors.New("-c must be between 1 and 100000")
 	case paced && !(o.rate > 0 && o.rate <= 1e7):

@@ -50,7 +50,7 @@ func (r *run) measure(ctx context.Context, open bool) error {
 		r.report.Results = append(r.report.Results, resultOf(m.target, m.total, m.elapsed))
 	}
 	if len(targets) == 2 {
-		r.report.Ratios = ratiosOf(r.report.Results[0].Series, r.report.Results[1].Series, open)
+		r.report.Ratios = ratiosOf(r.report.Results[0].Series, r.report.Results[1].Series, open, "-url by -compare")
 	}
 	return err
 }

@@ -19,11 +19,11 @@ func TestRatioAndItsInterval(t *testing.T) {
 		ours[i], theirs[i] = 2*machine*(0.95+0.1*random.Float64()), machine
 	}
 	r, ok := ratioOf("p50", ours, theirs)
-	if !ok || math.Abs(r.Ratio-2) > 0.05 || r.Low > 2 || r.High < 2 || r.Low > r.Ratio || r.High < r.Ratio || r.High-r.Low > 0.2 || r.Slices != 20 {
+	if !ok || math.Abs(r.Ratio-2) > 0.05 || r.Low > 2 || r.High < 2 || r.Low > r.Ratio || r.High < r.Ratio || r.High-r.Low > 0.2 || r.Pairs != 20 {
 		t.Errorf("%+v", r)
 	}
 	ours[3], theirs[4] = 0, 0
-	if r, ok := ratioOf("p50", ours, theirs); !ok || r.Slices != 18 {
+	if r, ok := ratioOf("p50", ours, theirs); !ok || r.Pairs != 18 {
 		t.Errorf("without two slices: %+v", r)
 	}
 	if _, ok := ratioOf("p50", ours[:1], theirs[:1]); ok {
@@ -110,7 +110,7 @@ func sample() *Report {
 	return &Report{
 		Schema: Schema, Scenario: "latency", Command: "dynapm loadtest latency", Began: began, Seconds: 4,
 		Results:    []Result{resultOf(a, r, 4*time.Second), resultOf(b, r, 4*time.Second)},
-		Ratios:     []Ratio{{Of: "p50", Ratio: 1.5, Low: 1.25, High: 1.75, Slices: 20}},
+		Ratios:     []Ratio{{Of: "p50", Ratio: 1.5, Low: 1.25, High: 1.75, Pairs: 20}},
 		ColdStarts: []Cold{{Total: 50, Known: true, Launch: 2, Listen: 28, Ready: 1, Connect: 2, FirstByte: 12, Around: 5}, {Total: 70}},
 		Herds:      []Herd{{100, 100, 1, 60}},
 		Notes:      []string{"a note"},

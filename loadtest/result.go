@@ -22,9 +22,10 @@ type Report struct {
 	Settings    Settings  `json:"settings"`
 	Generator   Generator `json:"generator"`
 	Results     []Result  `json:"results"`          // of -url, and of -compare
-	Ratios      []Ratio   `json:"ratios,omitempty"` // -url by -compare
+	Ratios      []Ratio   `json:"ratios,omitempty"` // -url by -compare; in a soak, its end by its beginning
 	ColdStarts  []Cold    `json:"coldStarts,omitempty"`
 	Herds       []Herd    `json:"herds,omitempty"`
+	Streams     *Streams  `json:"streams,omitempty"`
 	Notes       []string  `json:"notes,omitempty"`
 }
 
@@ -94,13 +95,13 @@ type Point struct {
 	Max      float64 `json:"max"`
 }
 
-// Ratio compares two targets in one quantity: -url by -compare, slice by slice.
+// Ratio compares two series in one quantity, point by point.
 type Ratio struct {
-	Of     string  `json:"of"`
-	Ratio  float64 `json:"ratio"` // the geometric mean over the slices
-	Low    float64 `json:"low"`   // of the 95% confidence interval
-	High   float64 `json:"high"`
-	Slices int     `json:"slices"`
+	Of    string  `json:"of"`
+	Ratio float64 `json:"ratio"` // the geometric mean over the pairs
+	Low   float64 `json:"low"`   // of the 95% confidence interval
+	High  float64 `json:"high"`
+	Pairs int     `json:"pairs"`
 }
 
 // Cold is one cold start: what the client saw, and how the engine divides it.

@@ -18,6 +18,7 @@ var errNothing = errors.New("interrupted before anything was measured")
 type options struct {
 	url, host, compare string
 	admin, service     string
+	hosts              string // of mixed
 	dir                string // of the report
 	clients            int
 	rate               float64

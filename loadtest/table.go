@@ -50,7 +50,7 @@ type sheet struct {
 // tablesOf is what every form of the report shows as tables.
 func tablesOf(r *Report) []sheet {
 	out := []sheet{latencies(r)}
-	for _, s := range []sheet{errorsOf(r), ratiosTable(r), coldTable(r), herdTable(r)} {
+	for _, s := range []sheet{errorsOf(r), ratiosTable(r), coldTable(r), herdTable(r), streamTable(r)} {
 		if len(s.rows) > 0 {
 			out = append(out, s)
 		}
@@ -79,9 +79,9 @@ func errorsOf(r *Report) sheet {
 }
 
 func ratiosTable(r *Report) sheet {
-	s := sheet{title: "Ratios", heads: []string{"RATIO OF", "FIRST BY SECOND", "95% FROM", "TO", "PAIRS"}}
+	s := sheet{title: "Ratios", heads: []string{"RATIO OF", "RATIO", "95% FROM", "TO", "PAIRS"}}
 	for _, q := range r.Ratios {
-		s.rows = append(s.rows, []string{q.Of, fmt.Sprintf("%.3f", q.Ratio), fmt.Sprintf("%.3f", q.Low), fmt.Sprintf("%.3f", q.High), fmt.Sprint(q.Slices)})
+		s.rows = append(s.rows, []string{q.Of, fmt.Sprintf("%.3f", q.Ratio), fmt.Sprintf("%.3f", q.Low), fmt.Sprintf("%.3f", q.High), fmt.Sprint(q.Pairs)})
 	}
 	return s
 }
@@ -90,6 +90,14 @@ func herdTable(r *Report) sheet {
 	s := sheet{title: "Herds", heads: []string{"HERD", "CLIENTS", "ANSWERED", "STARTS", "LAST ANSWER"}}
 	for i, h := range r.Herds {
 		s.rows = append(s.rows, []string{fmt.Sprint(i + 1), fmt.Sprint(h.Clients), fmt.Sprint(h.Answered), fmt.Sprint(h.Starts), ms(h.Last)})
+	}
+	return s
+}
+
+func streamTable(r *Report) sheet {
+	s := sheet{title: "Streams", heads: []string{"STREAMS", "OPENED", "HELD TO THE END"}}
+	if r.Streams != nil {
+		s.rows = [][]string{{fmt.Sprint(r.Streams.Asked), fmt.Sprint(r.Streams.Opened), fmt.Sprint(r.Streams.Held)}}
 	}
 	return s
 }

@@ -14,6 +14,7 @@ import (
 type target struct {
 	url     *url.URL
 	host    string // of the Host field
+	where   string // the address, as text
 	address unix.Sockaddr
 	family  int
 	request []byte
@@ -67,6 +68,7 @@ func (t *target) resolve() error {
 	if err != nil {
 		return err
 	}
+	t.where = addr.String()
 	if v4 := addr.IP.To4(); v4 != nil {
 		t.family, t.address = unix.AF_INET, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(v4)}
 	} else if addr.Zone != "" {

@@ -1,0 +1,153 @@
+package loadtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// zipfExponent is about what popularity on the web has: of a hundred hosts the first gets a fifth of the requests, and
+// the last one of a thousand, so that some services are always up and others sleep and wake.
+const zipfExponent = 1.1
+
+// mixed asks many hosts behind one address at a constant rate, some far more often than others.
+func (r *run) mixed(ctx context.Context) error {
+	hosts, err := r.hostTargets(ctx)
+	if err != nil {
+		return err
+	}
+	before, err := r.starts(ctx, hosts)
+	if err != nil {
+		return err
+	}
+	// A fixed seed: two runs ask the same hosts in the same order.
+	zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), zipfExponent, 1, uint64(len(hosts)-1))
+	asked := make([]int, len(hosts))
+	gen, err := newGenerator(hosts[0], r.clients, func() *target {
+		n := zipf.Uint64()
+		asked[n]++
+		return hosts[n]
+	})
+	if err != nil {
+		return err
+	}
+	m := &measured{target: hosts[0], gen: gen}
+	defer gen.close()
+	if err := gen.connect(ctx); err != nil {
+		return err
+	}
+	r.meter.while(func() { err = r.whole(ctx, m, true) })
+	if err != nil {
+		return err
+	}
+	result := resultOf(m.target, m.total, m.elapsed)
+	result.Host = r.hosts
+	r.report.Results = []Result{result}
+	r.tellMix(asked)
+	if r.admin == "" {
+		return nil
+	}
+	after, err := r.starts(context.WithoutCancel(ctx), hosts)
+	r.note("%d starts while it ran", after-before)
+	return err
+}
+
+// tellMix says how the requests were spread.
+func (r *run) tellMix(asked []int) {
+	sum, most, some := 0, 0, 0
+	for _, n := range asked {
+		sum, most = sum+n, max(most, n)
+		if n > 0 {
+			some++
+		}
+	}
+	r.note("%d of %d hosts were asked, the most popular %d times of %d", some, len(asked), most, sum)
+}
+
+// hostTargets are the hosts, each with what it answers: so all of them are woken once before anything is measured.
+func (r *run) hostTargets(ctx context.Context) ([]*target, error) {
+	names, err := expandHosts(r.hosts)
+	if err != nil {
+		return nil, err
+	}
+	base, err := newTarget(r.url, "")
+	if err != nil {
+		return nil, err
+	}
+	var out []*target
+	for i, name := range names {
+		t := base.at(name)
+		if err := r.learn(ctx, t); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		out = append(out, t)
+		r.progress.step("host", i+1, int64(len(names)))
+	}
+	return out, nil
+}
+
+// starts is how often the services behind the hosts were started, ever; 0 without an admin API.
+func (r *run) starts(ctx context.Context, hosts []*target) (int, error) {
+	sum := 0
+	if r.admin == "" {
+		return 0, nil
+	}
+	for _, t := range hosts {
+		admin, err := r.gateway(t)
+		if err != nil {
+			return 0, err
+		}
+		s, err := admin.inspect(ctx)
+		if err != nil {
+			return 0, err
+		}
+		sum += s.StartCount
+	}
+	return sum, nil
+}
+
+var hostRange = regexp.MustCompile(`^([^{}]*)\{(\d{1,6})\.\.(\d{1,6})\}([^{}]*)$`)
+
+// expandHosts reads a list such as a.localhost,s{1..200}.localhost.
+func expandHosts(list string) ([]string, error) {
+	var out []string
+	for item := range strings.SplitSeq(list, ",") {
+		item = strings.TrimSpace(item)
+		m := hostRange.FindStringSubmatch(item)
+		if m == nil {
+			if item == "" || strings.ContainsAny(item, "{} \r\n") {
+				return nil, fmt.Errorf("%q is not a host, nor a range of hosts such as s{1..200}.localhost", item)
+			}
+			out = append(out, item)
+			continue
+		}
+		from, _ := strconv.Atoi(m[2]) // digits, and few of them
+		to, _ := strconv.Atoi(m[3])
+		if from > to {
+			return nil, fmt.Errorf("the range of %q is empty", item)
+		}
+		for n := from; n <= to; n++ {
+			out = append(out, m[1]+strconv.Itoa(n)+m[4])
+		}
+	}
+	if len(out) < 2 {
+		return nil, errors.New("-hosts must name at least two hosts")
+	}
+	return out, nil
+}
+
+// soak is a constant rate for hours; its question is whether the end is as the beginning was.
+func (r *run) soak(ctx context.Context) error {
+	if err := r.measure(ctx, true); err != nil {
+		return err
+	}
+	series := r.report.Results[0].Series
+	quarter := len(series) / 4
+	first, last := series[:quarter], series[len(series)-quarter:]
+	r.report.Ratios = ratiosOf(last, first, true, "last quarter by first")
+	return nil
+}
