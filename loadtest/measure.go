@@ -95,9 +95,20 @@ func (r *run) learn(ctx context.Context, t *target) error {
 	if bytes.Equal(first, second) {
 		t.expect = &body{first}
 	} else {
-		r.note("the body of %s at %s differs from reply to reply, so it is not compared", t.url, t.host)
+		r.varied = append(r.varied, t.host)
 	}
 	return nil
+}
+
+// tellVaried says, once for all hosts, that bodies were not compared.
+func (r *run) tellVaried() {
+	switch n := len(r.varied); n {
+	case 0:
+	case 1:
+		r.note("what %s answers differs from reply to reply, so bodies were not compared", r.varied[0])
+	default:
+		r.note("what %d hosts answer, the first of them %s, differs from reply to reply, so their bodies were not compared", n, r.varied[0])
+	}
 }
 
 // fetch makes one request on a connection of its own.

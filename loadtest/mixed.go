@@ -45,7 +45,7 @@ func (r *run) mixed(ctx context.Context) error {
 		return err
 	}
 	result := resultOf(m.target, m.total, m.elapsed)
-	result.Host = r.hosts
+	result.Host, result.BodyChecked = r.hosts, len(r.varied) == 0
 	r.report.Results = []Result{result}
 	r.tellMix(asked)
 	if r.admin == "" {

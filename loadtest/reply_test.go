@@ -128,3 +128,23 @@ func TestReplySaysWhetherTheConnectionStays(t *testing.T) {
 		}
 	}
 }
+
+// TestReplyTakesNoMemory: what the generator allocates it takes from the server beside it.
+func TestReplyTakesNoMemory(t *testing.T) {
+	want := &body{[]byte("hello")}
+	for _, text := range []string{
+		"HTTP/1.1 200 OK\r\nServer: x\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+	} {
+		in := []byte(text)
+		var r reply
+		if n := testing.AllocsPerRun(100, func() {
+			r.reset(want, nil)
+			if _, whole, wrong := r.feed(in); !whole || wrong != "" {
+				t.Fatalf("whole %v, wrong %q", whole, wrong)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations for %q", n, in)
+		}
+	}
+}

@@ -57,7 +57,7 @@ type Generator struct {
 type Result struct {
 	URL         string           `json:"url"`
 	Host        string           `json:"host"`
-	BodyChecked bool             `json:"bodyChecked"` // each body was compared with the first
+	BodyChecked bool             `json:"bodyChecked"` // each body was compared with what was answered beforehand
 	Requests    int64            `json:"requests"`    // good and bad
 	Failed      int64            `json:"failed"`
 	Errors      map[string]int64 `json:"errors"` // by kind

@@ -31,6 +31,7 @@ type options struct {
 type run struct {
 	options
 	report   *Report
+	varied   []string // hosts whose bodies cannot be compared
 	meter    meter
 	progress progress
 }
@@ -49,6 +50,7 @@ func (r *run) do(ctx context.Context, s scenario) error {
 	if err != nil {
 		return err
 	}
+	r.tellVaried()
 	r.report.Interrupted = ctx.Err() != nil
 	r.report.Seconds = r.meter.elapsed.Seconds()
 	r.report.Generator = r.meter.generator()

@@ -62,8 +62,15 @@ func latencies(r *Report) sheet {
 	s := sheet{title: "Latency", heads: []string{"TARGET", "REQUESTS", "ERRORS", "PER SECOND", "MIN", "P50", "P90", "P99", "P99.9", "MAX"}}
 	for _, t := range r.Results {
 		l := t.Latency
-		s.rows = append(s.rows, []string{t.URL, fmt.Sprint(t.Requests), fmt.Sprint(t.Failed), fmt.Sprintf("%.0f", t.Rate),
-			ms(l.Min), ms(l.P50), ms(l.P90), ms(l.P99), ms(l.P999), ms(l.Max)})
+		row := []string{t.URL, fmt.Sprint(t.Requests), fmt.Sprint(t.Failed), fmt.Sprintf("%.0f", t.Rate)}
+		for _, v := range []float64{l.Min, l.P50, l.P90, l.P99, l.P999, l.Max} {
+			if t.Requests == t.Failed {
+				row = append(row, "-") // nothing was answered
+			} else {
+				row = append(row, ms(v))
+			}
+		}
+		s.rows = append(s.rows, row)
 	}
 	return s
 }

@@ -149,3 +149,18 @@ func TestLoadtestSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestLoadtestOfManyServices(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1m}`)
+	admin := fmt.Sprintf("http://127.0.0.1:%d", e.port("admin"))
+	dir := filepath.Join(e.dir, "report")
+	r := e.run("loadtest", "mixed", "-url", fmt.Sprintf("http://127.0.0.1:%d%s", e.port("front"), atHealth), "-hosts", "blog.localhost,shop.localhost",
+		"-admin", admin, "-rate", "200", "-n", "100", "-report", dir)
+	if r.code != 0 || !strings.Contains(r.out, "2 of 2 hosts") || !strings.Contains(r.out, "0 starts while it ran") {
+		t.Errorf("mixed: %v", r)
+	}
+	if got := e.loadReport(dir); got.Results[0].Requests != 100 || got.Results[0].Failed != 0 || e.starts("blog") != 1 || e.starts("shop") != 1 {
+		t.Errorf("%+v", got)
+	}
+}
