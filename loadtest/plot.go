@@ -11,7 +11,7 @@ import (
 // The drawing is in units of its own, small enough that its text can be read where it is as wide as a phone.
 const (
 	plotWidth, plotHeight           = 400.0, 230.0
-	plotLeft, plotRight             = 52.0, 10.0
+	plotLeft, plotRight             = 52.0, 16.0
 	plotTop, plotBottom             = 10.0, 34.0
 	leastDecade, greatestDecade     = -3, 7 // of milliseconds: 1 us to hours
 	barHeight, barStep, barsBesides = 11.0, 15.0, 22.0
