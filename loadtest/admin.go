@@ -22,6 +22,7 @@ type gateway struct {
 // status is what the admin API tells of a service.
 type status struct {
 	State      string `json:"state"`
+	ProxyOnly  bool   `json:"proxyOnly"`
 	Reason     string `json:"reason"`
 	StartCount int    `json:"startCount"`
 	LastStart  *clock `json:"lastStart"`

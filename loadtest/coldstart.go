@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -52,8 +53,12 @@ func (r *run) sleeper(ctx context.Context) (*target, *gateway, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := admin.inspect(ctx); err != nil {
+	s, err := admin.inspect(ctx)
+	if err != nil {
 		return nil, nil, err
+	}
+	if s.ProxyOnly {
+		return nil, nil, fmt.Errorf("service %s is only proxied (proxyOnly), and never sleeps", admin.service)
 	}
 	return t, admin, r.learn(ctx, t)
 }

@@ -140,7 +140,11 @@ func (s scenario) define(flags *flag.FlagSet, o *options) {
 		case "c":
 			flags.IntVar(&o.clients, name, dflt.(int), "connections, each with one request at a time")
 		case "n":
-			flags.Int64Var(&o.requests, name, int64(dflt.(int)), "requests or, for coldstart and herd, rounds; 0: as many as fit into -d")
+			what := "how many requests; 0: as many as fit into -d"
+			if dflt != 0 {
+				what = "how many times"
+			}
+			flags.Int64Var(&o.requests, name, int64(dflt.(int)), what)
 		case "rate":
 			flags.Float64Var(&o.rate, name, dflt.(float64), "requests a second")
 		case "d":

@@ -129,7 +129,8 @@ func TestLoadtestInterrupted(t *testing.T) {
 
 func TestLoadtestSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	e := newWorld(t).start(underTest)
+	e := newWorld(t).start(underTest + `  outside: {proxyOnly: true, base: "http://127.0.0.1:{{port "outside"}}"}`)
+	admin := fmt.Sprintf(" -admin http://127.0.0.1:%d", e.port("admin"))
 	front := fmt.Sprintf("http://127.0.0.1:%d/", e.port("front"))
 	for _, c := range []struct {
 		args string
@@ -142,6 +143,9 @@ func TestLoadtestSaysWhatIsWrong(t *testing.T) {
 		{"rate -url ftp://x", 1, "not an http:// URL"},
 		{"latency -rate 5 -url " + front, 2, "not defined: -rate"},
 		{"coldstart -url " + front, 1, "-admin"},
+		{"herd -host outside.localhost -url " + front + admin, 1, "never sleeps"},
+		{"herd -host nobody.localhost -url " + front + admin, 1, "404"},
+		{"mixed -url " + front, 2, "-hosts"},
 		{"latency -host nobody.localhost -url " + front, 1, "status 404"},
 	} {
 		if r := e.run(append([]string{"loadtest"}, strings.Fields(c.args)...)...); r.code != c.code || r.out != "" || !strings.Contains(r.errors, c.says) {
