@@ -51,8 +51,8 @@ tidy: ## fail where go.mod or go.sum are not tidy
 	$(GO) mod tidy -diff
 
 fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
-	@grep -roh '^func Fuzz[A-Za-z]*' --include=*_test.go ./netio ./engine/config ./persist | cut -d' ' -f2 | while read -r target; do \
-	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine persist)"); \
+	@grep -roh '^func Fuzz[A-Za-z]*' --include=*_test.go ./netio ./engine/config ./loadtest ./persist | cut -d' ' -f2 | while read -r target; do \
+	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine loadtest persist)"); \
 	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
 
 bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)

@@ -139,6 +139,9 @@ func (r *reply) tooLong() string {
 
 // between handles the lines of chunked coding.
 func (r *reply) between(line []byte) (whole bool, wrong string) {
+	if torn(line) {
+		return false, "a bare line end in a body"
+	}
 	switch r.part {
 	case atChunkSize:
 		digits, _, _ := bytes.Cut(line, []byte(";"))
@@ -200,18 +203,25 @@ var (
 // fields reads the status line and the three fields that say where the reply ends and whether another may follow.
 func (r *reply) fields(head []byte) string {
 	line, fields, _ := bytes.Cut(head, crlf)
-	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
+	if torn(line) {
+		return "a bare line end in the head"
+	}
+	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[7] != '0' && line[7] != '1' || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
 		return "not an HTTP/1 reply"
 	}
 	status, err := strconv.Atoi(string(line[9:12]))
 	if err != nil || status < 100 {
 		return "not an HTTP/1 reply"
 	}
-	r.status, r.closes = status, line[7] == '0'
+	old := line[7] == '0'
+	r.status, r.closes = status, old
 	length, chunked := int64(-1), false
 	for len(fields) > 0 {
 		line, fields, _ = bytes.Cut(fields, crlf)
 		name, value, ok := bytes.Cut(line, []byte(":"))
+		if torn(line) {
+			return "a bare line end in the head"
+		}
 		if !ok || len(name) == 0 || name[0] == ' ' || name[0] == '\t' {
 			return "a bad field in the head"
 		}
@@ -223,8 +233,8 @@ func (r *reply) fields(head []byte) string {
 			}
 			length = int64(n)
 		case is(name, keyCoding):
-			if chunked || !bytes.EqualFold(value, []byte("chunked")) {
-				return fmt.Sprintf("Transfer-Encoding %.20q", value)
+			if old || chunked || !bytes.EqualFold(value, []byte("chunked")) {
+				return fmt.Sprintf("Transfer-Encoding %.20q in HTTP/1.%c", value, head[7])
 			}
 			chunked = true
 		case is(name, keyConn):
@@ -260,6 +270,11 @@ func (r *reply) frame(length int64, chunked bool) string {
 		r.part, r.closes = atClose, true
 	}
 	return ""
+}
+
+// torn tells whether a line has half of a line end within, where others may see two lines.
+func torn(line []byte) bool {
+	return bytes.IndexByte(line, '\n') >= 0 || bytes.IndexByte(line, '\r') >= 0
 }
 
 func is(name, key []byte) bool { return len(name) == len(key) && bytes.EqualFold(name, key) }

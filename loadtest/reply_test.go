@@ -23,10 +23,12 @@ var replies = []struct {
 	{name: "length twice", in: "HTTP/1.1 200 OK\nContent-Length: 2\nContent-Length: 3\n\n", wrong: "a bad Content-Length"},
 	{name: "signed length", in: "HTTP/1.1 200 OK\nContent-Length: +2\n\nok", wrong: "a bad Content-Length"},
 	{name: "two lengths", in: "HTTP/1.1 200 OK\nContent-Length: 2\nTransfer-Encoding: chunked\n\n", wrong: "both Content-Length and Transfer-Encoding"},
-	{name: "other coding", in: "HTTP/1.1 200 OK\nTransfer-Encoding: gzip\n\n", wrong: `Transfer-Encoding "gzip"`},
+	{name: "other coding", in: "HTTP/1.1 200 OK\nTransfer-Encoding: gzip\n\n", wrong: `Transfer-Encoding "gzip" in HTTP/1.1`},
+	{name: "old and chunked", in: "HTTP/1.0 200 OK\nTransfer-Encoding: chunked\n\n", wrong: `Transfer-Encoding "chunked" in HTTP/1.0`},
 	{name: "chunk size", in: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n-1\n", wrong: "a bad chunk size"},
 	{name: "long chunk", in: "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n2\nhello\n", wrong: "a chunk longer than its size", body: "he"},
 	{name: "folded field", in: "HTTP/1.1 200 OK\nA: 1\n b: 2\n\n", wrong: "a bad field in the head"},
+	{name: "half a line end", in: "HTTP/1.1 200 \rOK\nContent-Length: 0\n\n", wrong: "a bare line end in the head"},
 	{name: "another protocol", in: "SSH-2.0-OpenSSH_9.2\n\n", wrong: "not an HTTP/1 reply"},
 	{name: "HTTP/2", in: "HTTP/2.0 200 OK\n\n", wrong: "not an HTTP/1 reply"},
 }
