@@ -93,6 +93,7 @@ func (i *instance) begin() {
 func (i *instance) takeUp(now time.Time) {
 	e := i.spec.leftover(now)
 	if e == nil {
+		i.legacy.last.State = StateStopped // a start that the engine before had let wait for its turn is forgotten
 		return
 	}
 	if a, ok := e.(Adopt); ok {
