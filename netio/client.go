@@ -180,9 +180,9 @@ func (c *client) room() *buffer {
 func (c *client) awaitHead() bool {
 	t := &c.s.server.options.Timeouts
 	switch {
-	case c.guest && c.s.handed.Load() > guestClients:
+	case c.guest && !c.s.draining && c.s.handed.Load() > guestClients:
 		c.passOn()
-	case c.guest && !c.s.closing():
+	case c.guest && !c.s.draining:
 		c.s.wheel.set(&c.timer, c.s.now+int64(guestPatience))
 	case c.in != nil || c.fresh && !c.s.closing():
 		if c.waits == 0 {
@@ -201,8 +201,8 @@ func (c *client) awaitHead() bool {
 func (c *client) expire() {
 	switch c.state {
 	case stateHead:
-		if c.guest && !c.s.closing() {
-			c.passOn()
+		if c.guest {
+			c.outstay()
 			return
 		}
 		if c.in != nil || c.fresh {

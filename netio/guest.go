@@ -193,10 +193,10 @@ func (c *client) settle() {
 }
 
 // stays tells whether a client of the guest, whose head has just been parsed, is one for it: its first request is its
-// last. Others go to a loop where they can stay.
+// last. Others go to a loop where they can stay, as long as the loops are sure to be there.
 func (c *client) stays() bool {
 	c.guest = false
-	if !c.s.request.last() || c.s.handed.Load() > guestClients {
+	if !c.s.draining && (!c.s.request.last() || c.s.handed.Load() > guestClients) {
 		c.passOn()
 		return false
 	}
@@ -204,6 +204,16 @@ func (c *client) stays() bool {
 		c.s.unwatched = append(c.s.unwatched, c)
 	}
 	return true
+}
+
+// outstay ends the guest's patience with a client. One that cannot go to another loop has the time it would have there.
+func (c *client) outstay() {
+	if !c.s.draining {
+		c.passOn()
+		return
+	}
+	c.guest = false
+	c.awaitHead()
 }
 
 // last tells whether a request is whole with its head, and ends its connection.

@@ -51,6 +51,7 @@ func (r *rig) guestIsIn() {
 		c := r.dial()
 		c.send("NONSENSE\r\n\r\n")
 		c.reply("GET")
+		c.Close()
 		return r.guest().tally.badRequest.Load() > before
 	})
 }

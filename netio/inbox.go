@@ -13,11 +13,11 @@ type messageKind uint8
 const (
 	grantMessage  messageKind = iota // waiter
 	refuseMessage                    // waiter, answer
-	retireMessage                    // backend, cut, done
+	retireMessage                    // backend, cut
 	drainMessage                     // replies get Connection: close, the loop ends with its last connection
 	cutMessage                       // the loop ends now
-	yieldMessage                     // heir, done: clients go to the heir
-	pingMessage                      // done
+	yieldMessage                     // heir: clients go to the heir
+	pingMessage                      // what is of interest is that it was handled
 	bridgeMessage                    // bridge
 	hostMessage                      // host: where to move in
 )
@@ -32,7 +32,7 @@ type message struct {
 	answer  Answer
 	heir    Heir
 	host    *lodging
-	done    *countdown
+	done    *countdown // told when it has been handled; nil: nobody wants to know
 }
 
 // An inbox brings messages to one loop and wakes it by an eventfd. The eventfd is edge-triggered, so nobody reads it.

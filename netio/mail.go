@@ -20,14 +20,10 @@ func (s *splicer) handleMail() {
 			if m.cut {
 				s.cutBridges(m.backend)
 			}
-			m.done.report()
 		case drainMessage:
 			s.drain()
 		case yieldMessage:
 			s.yield(m.heir)
-			m.done.report()
-		case pingMessage:
-			m.done.report()
 		case cutMessage:
 			s.cut()
 		case hostMessage:
@@ -35,6 +31,9 @@ func (s *splicer) handleMail() {
 		case bridgeMessage:
 			s.current = m.bridge.client
 			m.bridge.client.bridged(m.bridge)
+		}
+		if m.done != nil {
+			m.done.report()
 		}
 	}
 }

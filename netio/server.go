@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -149,7 +150,7 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// stop ends the front: after it nothing is handed to the loops.
+// stop ends the front: after it nothing is handed to the loops but by the guest.
 func (s *Server) stop() {
 	s.stopFront.Do(func() { s.front.stop() })
 }
@@ -161,9 +162,14 @@ func (s *Server) endLoops() {
 	}
 }
 
+// post tells all loops that the end has come, first the guest: when it knows, it passes no client on to the others, who
+// may be gone.
 func (s *Server) post(kind messageKind) {
-	for _, loop := range s.splicers {
-		loop.inbox.post(message{kind: kind})
+	for i, loop := range slices.Backward(s.splicers) {
+		done := newCountdown(1)
+		if loop.inbox.post(message{kind: kind, done: done}) && i == s.options.Splicers {
+			<-done.closed
+		}
 	}
 }
 
