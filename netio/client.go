@@ -179,15 +179,15 @@ func (c *client) room() *buffer {
 // awaitHead sets the deadline of a connection that has no whole head, or closes it if there will be none.
 func (c *client) awaitHead() bool {
 	t := &c.s.server.options.Timeouts
+	if c.waits == 0 && (c.in != nil || c.fresh) {
+		c.waits = c.s.now
+	}
 	switch {
 	case c.guest && !c.s.draining && c.s.handed.Load() > guestClients:
 		c.passOn()
 	case c.guest && !c.s.draining:
-		c.s.wheel.set(&c.timer, c.s.now+int64(guestPatience))
+		c.s.wheel.set(&c.timer, c.waits+int64(guestPatience))
 	case c.in != nil || c.fresh && !c.s.closing():
-		if c.waits == 0 {
-			c.waits = c.s.now
-		}
 		c.s.wheel.set(&c.timer, c.waits+int64(t.Head))
 	case c.s.closing():
 		c.close()

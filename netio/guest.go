@@ -228,13 +228,17 @@ func (c *client) passOn() {
 	if c.watched {
 		sysRemove(s.epoll, fd)
 	}
-	c.scanned, c.waits = 0, 0
+	c.scanned = 0
 	if p := bytesOf(c.in); len(p) > 0 {
 		own := &buffer{data: append([]byte(nil), p...), w: len(p)}
 		s.buffers.put(c.in)
 		c.in = own
 	}
-	if errno := server.nextLoop().handOver(c, fd); errno != 0 {
+	next := server.nextLoop()
+	if c.waits != 0 {
+		c.waits += int64(s.start.Sub(next.start)) // by its clock
+	}
+	if errno := next.handOver(c, fd); errno != 0 {
 		c.state = stateClosed
 		sysClose(fd)
 		server.uncount()

@@ -134,3 +134,27 @@ func TestGuestKeepsWhomItHas(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestGuestTrickled checks that the patience with a head is not begun anew with each of its bytes, and that a client whose
+// head does not become whole is ended by another loop.
+func TestGuestTrickled(t *testing.T) {
+	h := holdGuest(t, func(o *Options) { o.Timeouts.Head = short })
+	p := h.arrive("G")
+	g := h.guest() // which is held up: it is the test that has it turn
+	g.handleArrived()
+	c := g.clients
+	deadline := c.timer.deadline
+	p.send("E")
+	eventually(t, "the byte is here", func() bool { _, errno := sysPeek(c.fd); return errno == 0 })
+	g.now += int64(guestPatience) / 2
+	c.readable = true
+	c.run()
+	if len(bytesOf(c.in)) != 2 || c.timer.deadline != deadline || deadline == 0 {
+		t.Errorf("with %q there the deadline is %d, it was %d", bytesOf(c.in), c.timer.deadline, deadline)
+	}
+	close(h.goOn)
+	p.wantEnd()
+	if n := h.guest().tally.headTimeout.Load(); n != 0 || h.Counters().Errors.HeadTimeout != 1 {
+		t.Errorf("the guest has ended %d, all loops %d", n, h.Counters().Errors.HeadTimeout)
+	}
+}
