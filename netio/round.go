@@ -137,7 +137,8 @@ func (r *round) admit() error {
 	return nil
 }
 
-// onOpened has evio let go of a connection at once: who is to be served waits for its head with a loop.
+// onOpened has evio let go of every connection but the bell at once. One that is not to be served gets no client, and is
+// closed in onDetached: evio would close it without calling anybody who may host.
 func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.Action) {
 	defer r.rescue(&action, evio.Close)
 	s := r.front.server
@@ -145,22 +146,24 @@ func (r *round) onOpened(c evio.Conn) (out []byte, o evio.Options, action evio.A
 		r.lodging.epoll = epollOf(c)
 		return nil, o, r.onBell(c)
 	}
+	remote, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return nil, o, evio.Detach // a stranger to the bell, in whose place its listener was put (see empty)
+	}
 	s.accepted.Add(1)
 	if s.sockets.Load() >= s.limits.hard || connFd(c) >= s.limits.lastFile {
 		s.refused.Add(1)
-		r.lodging.host(true)
-		return nil, o, evio.Close
+		return nil, o, evio.Detach
 	}
+	c.SetContext(s.newClient(c.AddrIndex()-1, remote.AddrPort().Addr().Unmap().WithZone("")))
 	r.opened.Add(1)
-	address := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().WithZone("")
-	c.SetContext(s.newClient(c.AddrIndex()-1, address))
 	return nil, o, evio.Detach
 }
 
 // onBell is called when the bell comes, and each time it is rung.
 func (r *round) onBell(c evio.Conn) evio.Action {
 	if !r.bell.is(c) {
-		return evio.Close // a stranger that has found our abstract socket
+		return evio.Detach // a stranger that has found our abstract socket
 	}
 	// What cannot be had now may be had when the next round begins.
 	_ = r.spare.reserve(decoys + roundFiles(len(r.front.server.options.Listeners)))
@@ -184,27 +187,36 @@ func (r *round) onData(c evio.Conn, _ []byte) (out []byte, action evio.Action) {
 	return nil, action
 }
 
-// onDetached hands a connection over: from here on it is the splicer's. That is one line, the call of handOver.
+// onDetached hands a connection over: from here on it is a splicer's.
 func (r *round) onDetached(c evio.Conn, rwc io.ReadWriteCloser) (action evio.Action) {
-	f, handed := r.front, false
+	defer r.rescue(&action, evio.None)
+	r.handOn(c, rwc)
+	r.lodging.host(r.opened.Load() > 0)
+	return evio.None
+}
+
+// handOn gives a connection to the guest or, if there is none, to another loop, and closes one that is nobody's.
+func (r *round) handOn(c evio.Conn, rwc io.ReadWriteCloser) {
+	handed := false
 	defer func() {
 		if !handed {
 			rwc.Close()
-			f.server.uncount()
 		}
 	}()
-	defer r.rescue(&action, evio.None)
+	client, ok := c.Context().(*client)
+	if !ok {
+		return
+	}
 	r.opened.Add(-1)
-	client, fd := c.Context().(*client), detachedFd(rwc)
+	s, fd := r.front.server, detachedFd(rwc)
 	if handed = r.lodging.receive(client, fd); handed {
-		r.lodging.host(r.opened.Load() > 0)
-		return evio.None
+		return
 	}
-	errno := f.server.nextLoop().handOver(client, fd)
+	errno := s.nextLoop().handOver(client, fd)
 	if handed = errno == 0; !handed {
-		f.server.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
+		s.uncount()
+		s.options.Log.Error("cannot take over a connection", slog.Any("cause", errno))
 	}
-	return evio.None
 }
 
 func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
@@ -212,7 +224,7 @@ func (r *round) onClosed(c evio.Conn, _ error) (action evio.Action) {
 	if r.bell.lost(c) {
 		r.spare.end() // the loop ends
 	}
-	if _, ok := c.Context().(*client); ok { // else it was refused, or never opened
+	if _, ok := c.Context().(*client); ok { // else it is nobody's, or was never opened
 		r.opened.Add(-1)
 		r.front.server.uncount()
 	}

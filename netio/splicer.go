@@ -41,7 +41,7 @@ type splicer struct {
 
 	inner     int       // evio's epoll, if the loop is its guest, else -1
 	called    bool      // evio has something to do
-	host      *lodging  // where to move in
+	host      *lodging  // where to move in, or where it is
 	arrived   []*client // from evio: from settled on they are still to be dealt with
 	settled   int
 	unwatched []*client // from oldest on: those that are not in epoll, by age
@@ -95,9 +95,9 @@ func (s *splicer) run() {
 	s.now = s.clock()
 	for !s.draining || s.handed.Load() > 0 {
 		s.turn()
-		if l := s.host; l != nil {
+		if s.host != nil {
+			s.moveInto(s.host)
 			s.host = nil
-			s.moveInto(l)
 		}
 	}
 	s.end()
