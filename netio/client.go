@@ -243,7 +243,8 @@ func (c *client) linger() bool {
 	s := c.s
 	b := s.buffers.get()
 	defer s.buffers.put(b)
-	for range readsPerTurn {
+	reads, _ := s.share()
+	for range reads {
 		if !c.readable {
 			return false
 		}

@@ -93,9 +93,19 @@ const (
 // readsPerTurn bounds what one flow moves before the other connections of the loop get their turn.
 const readsPerTurn = 16
 
+// share is how much of a turn one flow has, in reads, and in bytes of one splice. With the guest it is little: evio waits
+// for the end of its turn, and accepts one connection in three of them.
+func (s *splicer) share() (reads, piece int) {
+	if s.inner >= 0 {
+		return spliceWorth, pipeSize / 16
+	}
+	return readsPerTurn, pipeSize
+}
+
 // move carries what it can of f's message from src to dst. This is the one place where bodies and tunnels are moved.
 func (s *splicer) move(f *flow, src, dst *conn) verdict {
-	for work := 0; work < readsPerTurn; {
+	reads, piece := s.share()
+	for work := 0; work < reads; {
 		switch errno := s.flush(f, dst); errno {
 		case 0:
 		case unix.EAGAIN:
@@ -109,7 +119,7 @@ func (s *splicer) move(f *flow, src, dst *conn) verdict {
 		case !src.readable:
 			return moveBlocked
 		}
-		spliced, errno := s.fillPipe(f, src)
+		spliced, errno := s.fillPipe(f, src, piece)
 		if spliced {
 			work += spliceWorth
 		} else {

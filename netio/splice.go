@@ -59,9 +59,9 @@ func (b *body) pass(n int) (ended bool) {
 	return false
 }
 
-// fillPipe has f take from src into a pipe. It returns false if that is not worth it, or not possible: a source that
+// fillPipe has f take up to most bytes from src into a pipe. It returns false if that is not worth it, or not possible: a source that
 // could not fill a buffer has too little to be worth a pipe. EAGAIN: nothing now, an event will come.
-func (s *splicer) fillPipe(f *flow, src *conn) (bool, syscall.Errno) {
+func (s *splicer) fillPipe(f *flow, src *conn, most int) (bool, syscall.Errno) {
 	plain := f.body.plain()
 	if !f.bulk || plain <= bufferSize {
 		return false, 0
@@ -70,7 +70,7 @@ func (s *splicer) fillPipe(f *flow, src *conn) (bool, syscall.Errno) {
 	if p == nil {
 		return false, 0
 	}
-	n, errno := src.spliceTo(p, int(min(plain, pipeSize)))
+	n, errno := src.spliceTo(p, int(min(plain, int64(most))))
 	f.bulk = n >= bufferSize
 	if errno != 0 {
 		s.pipes.put(p)
