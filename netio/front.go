@@ -119,8 +119,7 @@ func (f *front) round(first bool) (served bool, err error) {
 		return false, err
 	case <-grown:
 	}
-	r.bell.ring()
-	if err := r.await(r.heard); err != nil {
+	if err := r.ask(); err != nil {
 		return false, err
 	}
 	if err := r.admit(); err != nil {
@@ -138,8 +137,7 @@ func (f *front) round(first bool) (served bool, err error) {
 		case err := <-r.over:
 			return true, err
 		case pinged := <-f.pings:
-			r.bell.ring()
-			if err := r.await(r.heard); err != nil {
+			if err := r.ask(); err != nil {
 				return true, err
 			}
 			close(pinged)

@@ -107,8 +107,7 @@ func (r *round) empty() error {
 	// takes up to 64 events and accepts one connection of each listener at most: so many turns are more than enough for
 	// those that have not shown themselves, and the others are counted.
 	for turns := 0; turns < 16 || r.opened.Load() > 0 && turns < 10_000; turns++ {
-		r.bell.ring()
-		if err := r.await(r.heard); err != nil {
+		if err := r.ask(); err != nil {
 			return err
 		}
 	}

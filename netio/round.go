@@ -89,6 +89,17 @@ func (r *round) await(word <-chan error) error {
 	}
 }
 
+// ask rings the bell, and returns when the loop has heard it. A word about an earlier ring, by somebody who does not wait
+// for one, says nothing of the loop as it is now.
+func (r *round) ask() error {
+	select {
+	case <-r.heard:
+	default:
+	}
+	r.bell.ring()
+	return r.await(r.heard)
+}
+
 // giveBack closes what the round has opened, and has the guest move out.
 func (r *round) giveBack() {
 	r.spare.end()
