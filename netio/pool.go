@@ -9,12 +9,17 @@ const idleBackend = 4 * time.Second
 // that to a HEAD. A backend that sends the body all the same does so at once, but perhaps in a packet of its own.
 const quarantine = 100 * time.Millisecond
 
+// maxAside is how many connections of one pool are kept out of it at once. Others are closed: who sends one HEAD after the
+// other opens one connection for each, but does not keep all of them open.
+const maxAside = 8
+
 // A pool holds one loop's connections to one Backend. The most recently used is used first, so that the others can age.
 type pool struct {
 	s       *splicer
 	backend *Backend
 	all     *upstream // in use or idle
 	idle    *upstream // top of the stack
+	aside   int       // so many are put aside
 }
 
 // poolOf returns the pool of b. It exists from the first connection to the end of the last.

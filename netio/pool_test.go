@@ -85,3 +85,20 @@ func TestQuarantineEnds(t *testing.T) {
 	p.send(ok2)
 	c.wantReply("GET", 200, "ok")
 }
+
+// TestManyAside checks that who sends one HEAD after the other has only so many connections to the backend kept open.
+func TestManyAside(t *testing.T) {
+	r := newRig(t, backend(t, func(p *peer) {
+		p.head()
+		p.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+		p.wantOver()
+	}), func(o *Options) { o.Splicers = 1 })
+	c := r.dial()
+	for range 4 * maxAside {
+		c.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+		c.reply("HEAD")
+		if n := r.sockets.Load() - r.clients.Load(); n > maxAside+1 {
+			t.Fatalf("%d connections to the backend are open", n)
+		}
+	}
+}

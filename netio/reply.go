@@ -200,7 +200,7 @@ func (c *client) passFinal(b *buffer, out []byte) ([]byte, error) {
 		x.lease = x.lease.Relax()
 	}
 	x.expect = false
-	x.up.keep, x.up.suspect, x.up.aside = r.keepAlive, r.bodiless, r.tempting
+	x.up.keep, x.up.suspect, x.up.tempting = r.keepAlive, r.bodiless, r.tempting
 	x.reply.ended = x.reply.body.start(r.body)
 	x.reply.dechunk = x.minor == 0 && r.body.kind == chunkedBody
 	// A reply before the end of its request: who knows when the rest of that comes. The connection ends with the reply.

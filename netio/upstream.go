@@ -22,7 +22,8 @@ type upstream struct {
 	parked    uint64  // the turn of the loop in which it became idle
 	keep      bool    // the backend will take another request when this one has ended
 	suspect   bool    // its last reply was one to which some backends send a body that nobody expects
-	aside     bool    // and it is, or will be, put aside for a while
+	tempting  bool    // and to which they send it late
+	aside     bool    // it is put aside for a while
 	in        *buffer // the beginning of a reply's head
 	bridge    *bridge // what fd leads to; nil: the backend itself
 
@@ -131,6 +132,7 @@ func (u *upstream) expire() {
 		return
 	}
 	u.aside = false
+	u.pool.aside--
 	u.pool.park(u)
 	u.s.wheel.set(&u.timer, u.s.now+int64(idleBackend))
 }
@@ -145,12 +147,23 @@ func (u *upstream) free(reusable bool) {
 		return
 	}
 	u.reused = true
-	if u.aside {
-		u.s.wheel.set(&u.timer, u.s.now+int64(quarantine))
+	if u.tempting {
+		u.putAside()
 		return
 	}
 	u.pool.park(u)
 	u.s.wheel.set(&u.timer, u.s.now+int64(idleBackend))
+}
+
+// putAside keeps the connection out of the pool for a while.
+func (u *upstream) putAside() {
+	if u.pool.aside == maxAside {
+		u.close()
+		return
+	}
+	u.aside = true
+	u.pool.aside++
+	u.s.wheel.set(&u.timer, u.s.now+int64(quarantine))
 }
 
 // quiet makes sure that nothing unread is left of a reply whose last read filled its buffer.
@@ -174,6 +187,9 @@ func (u *upstream) close() {
 	s.unregister(&u.conn)
 	s.buffers.put(u.in)
 	u.in, u.client = nil, nil
+	if u.aside {
+		u.pool.aside--
+	}
 	u.pool.leave(u)
 	sysClose(u.fd)
 	if u.bridge != nil {
