@@ -23,7 +23,8 @@ const (
 	stateClosed
 )
 
-// A client is one client connection, from the hand-over by the front to its close. It lives on one loop.
+// A client is one client connection, from its accept to its close. It lives on one loop, once the guest, where it may
+// begin, has passed it on.
 type client struct {
 	conn
 	s          *splicer

@@ -4,7 +4,7 @@
 // # The life of a connection
 //
 // front.go, round.go: evio accepts it, and lets go of the socket at once. From here on it is a client (client.go) of one
-// splicer, and touched by no other goroutine. A silent or slow client costs a few hundred bytes.
+// splicer at a time, and touched by that one's goroutine alone. A silent or slow client costs a few hundred bytes.
 //
 // guest.go: that splicer is the front's own, the guest, which turns within evio's loop. It serves those whose first
 // request is their last. All others, as soon as it knows, or when their first head does not come soon, go to another

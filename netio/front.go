@@ -50,13 +50,13 @@ func startFront(s *Server) (*front, error) {
 	return f, nil
 }
 
-// stop ends the front, and closes the listeners and the connections without a whole head. It may be called once.
+// stop ends the front, and closes the listeners and the connections that evio has not let go of. It may be called once.
 func (f *front) stop() {
 	close(f.quit)
 	<-f.ended
 }
 
-// yield is stop, but no connection is closed: each goes to a loop, its head whole or not.
+// yield is stop, but no connection is closed: each goes to a loop.
 func (f *front) yield() {
 	f.yields.Store(true)
 	f.stop()

@@ -113,8 +113,8 @@ func TestGuestHearsOfTheEndFirst(t *testing.T) {
 	}
 }
 
-// TestGuestKeepsWhomItHas checks a client whose head becomes whole when the guest drains, and has waited for it for longer
-// than it does otherwise: it is served by the guest, since no other loop is left.
+// TestGuestKeepsWhomItHas checks that a client whose head becomes whole while the guest drains, and later than the guest
+// waits otherwise, is served.
 func TestGuestKeepsWhomItHas(t *testing.T) {
 	h := holdGuest(t)
 	c := h.arrive("GET / HTTP/1.1\r\n")

@@ -12,7 +12,7 @@ import (
 type Options struct {
 	Listeners      []*Listener // owned by the Server from the moment Serve succeeded; Drain and Close close them
 	Admission      Admission
-	Splicers       int // epoll loops; 0: one per core
+	Splicers       int // epoll loops, besides the front's own; 0: one per core
 	Timeouts       Timeouts
 	MaxConnections int            // clients at once, above which requests are answered 503; 0: as many as RLIMIT_NOFILE allows
 	TrustedProxies []netip.Prefix // whose X-Forwarded-* fields are appended to; nil: the loopback addresses

@@ -73,7 +73,8 @@ func startRound(f *front) (*round, error) {
 var errDeaf = errors.New("evio does not answer")
 
 // await waits for a word of the loop, or for its end. A loop that is dead is left to itself, without the listeners and
-// all that the round has opened for it.
+// all that the round has opened for it. One that is dead because a turn of the guest does not end is not survived:
+// the guest moves out behind that turn, and giveBack waits for it.
 func (r *round) await(word <-chan error) error {
 	select {
 	case err := <-word:

@@ -11,15 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A splicer is one epoll loop. It owns its clients, both ends of each pair, and everything they use; nothing of it is
-// touched by another goroutine, but the inbox, the tally and the count of clients.
+// A splicer is one epoll loop. It owns its clients, both ends of each pair, and everything they use. Another goroutine
+// touches the inbox, the tally and the count of clients, and makes a client its own (handOver), which it learns of by the
+// first event. The guest turns on evio's goroutine at times, which then owns it (moveInto).
 type splicer struct {
 	server *Server
 	epoll  int
 	poll   int // milliseconds, see longPoll
 	inbox  *inbox
 	tally  tally
-	handed atomic.Int64 // clients, from the hand-over to the close
+	handed atomic.Int64 // clients, from the hand-over to the close, or until they are passed on
 	ended  chan struct{}
 
 	events [256]unix.EpollEvent
