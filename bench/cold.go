@@ -9,17 +9,27 @@ import (
 
 // coldScenario: a request to a service that sleeps, beside the same command started without anybody's help while the
 // same client asks until it is answered. What is left is the gateway's own share of a cold start.
-var coldScenario = scenario{
-	name:  "cold",
-	title: "cold starts",
-	columns: []metric{
-		{"first byte ms", p50Ms, "%.2f"}, {"p99 ms", p99Ms, "%.2f"}, {"over direct, p50 ms", over50Ms, "%.2f"}, {"p99 ms", over99Ms, "%.2f"},
-		{"engine CPU ms/start", cpuMsPerWork, "%.2f"}, {"keeper CPU", keeperMs, "%.2f"}, {"both, stop", stopMs, "%.2f"},
-	},
-	terms:   terms{cold: true},
-	takes:   func(c contender) bool { return c.kind == kindOurs || c.kind == kindDirect || c.name == besideName },
-	measure: measureCold,
-	judge:   judgeCold,
+var coldScenario = coldOf(len(coldCases), coldCycles)
+
+// coldOf is so many of the forms a command has, each started so often.
+func coldOf(forms, cycles int) scenario {
+	return scenario{
+		name:  "cold",
+		title: "cold starts",
+		columns: []metric{
+			{"first byte ms", p50Ms, "%.2f"}, {"p99 ms", p99Ms, "%.2f"}, {"over direct, p50 ms", over50Ms, "%.2f"}, {"p99 ms", over99Ms, "%.2f"},
+			{"engine CPU ms/start", cpuMsPerWork, "%.2f"}, {"keeper CPU", keeperMs, "%.2f"}, {"both, stop", stopMs, "%.2f"},
+		},
+		terms:   terms{cold: true},
+		takes:   startsServices,
+		measure: func(ctx context.Context, b *bench) error { return measureCold(ctx, b, forms, cycles) },
+		judge:   judgeCold,
+	}
+}
+
+// startsServices: of all contenders only the engine does, and no gateway at all, which is what it is compared with.
+func startsServices(c contender) bool {
+	return c.kind == kindOurs || c.kind == kindDirect || c.name == besideName
 }
 
 // coldCases: must is for the median of what is beyond the start without us, in ms, beside a share of the whole.
@@ -74,7 +84,7 @@ func (t *coldTimes) used() (u coldUse, err error) {
 	return u, err
 }
 
-func measureCold(ctx context.Context, b *bench) error {
+func measureCold(ctx context.Context, b *bench, forms, times int) error {
 	var all []*coldTimes
 	for _, r := range b.up {
 		one := &coldTimes{running: r, start: b.site.directly}
@@ -86,9 +96,9 @@ func measureCold(ctx context.Context, b *bench) error {
 	shell := running{contender: contender{name: "shell loop", kind: kindOther}}
 	b.up = append(b.up, shell)
 	all = append(all, &coldTimes{running: shell, start: b.site.inShellLoop})
-	for at, c := range coldCases {
+	for at, c := range coldCases[:forms] {
 		b.result.Cases = append(b.result.Cases, Case{Name: c.name})
-		cycles := b.count(coldCycles)
+		cycles := b.count(times)
 		for cycle := range cycles {
 			if cycle%50 == 0 || b.live {
 				b.say("%s, %d of %d", c.name, cycle, cycles)

@@ -60,6 +60,11 @@ func allContenders(beside string) []contender {
 	return all
 }
 
+// quickContenders are those of the short run: ours, the peers, and no proxy at all.
+func quickContenders(all []contender) []contender {
+	return slices.DeleteFunc(all, func(c contender) bool { return c.kind == kindOther && c.name != besideName })
+}
+
 // choose takes of the contenders those that were asked for (all if none was), and fails if a program is missing, unless
 // the run may be incomplete. It says what is left out.
 func choose(all []contender, only string, incomplete bool) (chosen []contender, left []string, err error) {

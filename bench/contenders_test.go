@@ -34,6 +34,22 @@ func TestChooseOnly(t *testing.T) {
 	}
 }
 
+// TestQuickContenders: the short run has ours, the peers and no proxy at all, and calls nothing left out.
+func TestQuickContenders(t *testing.T) {
+	var names []string
+	for _, c := range quickContenders(allContenders("")) {
+		names = append(names, c.name)
+	}
+	if got := strings.Join(names, " "); got != "dynapm nginx-1 nginx-2 haproxy-1 haproxy-2 direct" {
+		t.Error(got)
+	}
+	t.Setenv("PATH", t.TempDir())
+	_, left, err := choose(quickContenders(allContenders("")), "", true)
+	if err != nil || len(left) != 4 {
+		t.Errorf("left out %q, %v", left, err)
+	}
+}
+
 func TestCommandLine(t *testing.T) {
 	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"more"}, {"-no-such"}, {"-scenario", "none"}} {
 		c, err := parseCommand(args)

@@ -2,6 +2,8 @@
 //
 //	make bench-proxy                                     everything, seven rounds
 //	make bench-cold                                      the cold starts alone
+//	make bench-quick                                     small at 50 connections and 20 cold starts, without the proxies made of
+//	                                                     Go packages, in about a minute: what CI runs
 //	go run ./bench -scenario small -rounds 3             one scenario, quicker
 //	go run ./bench -only dynapm,nginx-1,direct           some contenders
 //	go run ./bench -engine OTHER/bin/dynapm              an engine built elsewhere
@@ -69,4 +71,5 @@
 //	coldstart.go                   services that are started for one request, by the engine and without it
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
 //	stats.go, result.go, report.go from samples to ratios, verdicts and tables
+//	markdown.go                    the report as files: JSON for programs, with the version of its form, and Markdown
 package main

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +41,8 @@ type command struct {
 	incomplete bool
 	enforce    bool
 	json       string
+	quick      bool
+	report     string
 }
 
 func parseCommand(args []string) (command, error) {
@@ -57,6 +58,8 @@ func parseCommand(args []string) (command, error) {
 	flags.BoolVar(&c.incomplete, "incomplete", false, "go on without contenders that are not installed")
 	flags.BoolVar(&c.enforce, "enforce", false, "exit with 1 if something that must be met is not")
 	flags.StringVar(&c.json, "json", "", "write all samples to this `FILE`")
+	flags.BoolVar(&c.quick, "quick", false, "the short run: throughput and CPU at 50 connections, 20 cold starts")
+	flags.StringVar(&c.report, "report", "", "write report.json and report.md into this `DIRECTORY`")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -75,6 +78,9 @@ func run(args []string) int {
 		return exitDone
 	}
 	chosen, err := chooseScenarios(c.scenario, err)
+	if c.quick {
+		chosen = quickScenarios()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return exitUsage
@@ -112,12 +118,16 @@ func chooseScenarios(names string, err error) ([]scenario, error) {
 
 // measure runs the scenarios. The report has what was measured, also if that is not all.
 func (c command) measure(ctx context.Context, chosen []scenario) (Report, error) {
-	report := Report{Schema: 1, Date: time.Now(), Command: os.Args, Machine: thisMachine()}
+	report := Report{Schema: reportSchema, Date: time.Now(), Command: os.Args, Machine: thisMachine()}
 	beside, err := absolute(c.beside)
 	if err != nil {
 		return report, err
 	}
-	contenders, left, err := choose(allContenders(beside), c.only, c.incomplete)
+	all := allContenders(beside)
+	if c.quick {
+		all = quickContenders(all)
+	}
+	contenders, left, err := choose(all, c.only, c.incomplete)
 	if err != nil {
 		return report, err
 	}
@@ -150,15 +160,17 @@ func absolute(program string) (string, error) {
 	return filepath.Abs(program)
 }
 
-// publish prints a report, and writes it to a file if that was asked for.
+// publish prints a report, and writes it to the files that were asked for.
 func (c command) publish(report *Report) error {
 	printReport(os.Stdout, report)
+	if c.report != "" {
+		if err := writeReport(c.report, report); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.progress, "the report is in", c.report)
+	}
 	if c.json == "" {
 		return nil
 	}
-	data, err := json.MarshalIndent(report, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(c.json, append(data, '\n'), 0o644)
+	return writeJSON(c.json, report)
 }

@@ -10,16 +10,7 @@ import (
 
 // printReport writes a report for people.
 func printReport(w io.Writer, r *Report) {
-	fmt.Fprintf(w, "\n%s, %d cores, Linux %s, %s; %s\n", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go,
-		r.Date.Format("2006-01-02 15:04"))
-	var named []string
-	for _, name := range sortedKeys(r.Versions) {
-		named = append(named, name+" "+r.Versions[name])
-	}
-	fmt.Fprintln(w, strings.Join(named, ", "))
-	if r.Machine.Load > float64(r.Machine.Cores)/2 {
-		fmt.Fprintf(w, "The machine was busy with other work: its load was %.1f before the run. Trust ratios, and those with a wide range little.\n", r.Machine.Load)
-	}
+	fmt.Fprintf(w, "\n%s\n", strings.Join(heading(r), "\n"))
 	for _, why := range r.LeftOut {
 		fmt.Fprintln(w, "left out:", why)
 	}
@@ -29,6 +20,24 @@ func printReport(w io.Writer, r *Report) {
 	if r.Incomplete {
 		fmt.Fprintln(w, "\nThis run is incomplete: it shows less than the whole.")
 	}
+}
+
+// heading says what the run was made on and with.
+func heading(r *Report) []string {
+	var named []string
+	for _, name := range sortedKeys(r.Versions) {
+		named = append(named, name+" "+r.Versions[name])
+	}
+	lines := []string{
+		fmt.Sprintf("%s, %d cores, Linux %s, %s; %s", r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, r.Machine.Go,
+			r.Date.Format("2006-01-02 15:04")),
+		strings.Join(named, ", "),
+	}
+	if r.Machine.Load > float64(r.Machine.Cores)/2 {
+		lines = append(lines, fmt.Sprintf("The machine was busy with other work: its load was %.1f before the run. "+
+			"Trust ratios, and those with a wide range little.", r.Machine.Load))
+	}
+	return lines
 }
 
 func printScenario(w io.Writer, s *Scenario) {
@@ -46,15 +55,22 @@ func printScenario(w io.Writer, s *Scenario) {
 	printVerdicts(w, s.Verdicts)
 }
 
-// printCase writes the middle of each figure, of the first one the range too, and how it compares with the best peer's.
 func printCase(w io.Writer, c Case, columns []metric) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer table.Flush()
+	for _, cells := range caseTable(c, columns) {
+		row(table, cells)
+	}
+}
+
+// caseTable has the titles, and for each contender the middle of each figure, of the first one the range too, and how it
+// compares with the best peer's.
+func caseTable(c Case, columns []metric) [][]string {
 	titles := []string{"", columns[0].title, "least..most", "to best peer"}
 	for _, column := range columns[1:] {
 		titles = append(titles, column.title)
 	}
-	row(table, titles)
+	rows := [][]string{titles}
 	of := columns[0].of
 	peer, hasPeer := c.find(of, false, kindNginx, kindHAProxy)
 	for _, s := range c.Series {
@@ -69,8 +85,9 @@ func printCase(w io.Writer, c Case, columns []metric) {
 		for _, column := range columns[1:] {
 			cells = append(cells, fmt.Sprintf(column.scale, s.middle(column.of)))
 		}
-		row(table, cells)
+		rows = append(rows, cells)
 	}
+	return rows
 }
 
 // toPeer compares a contender with the best peer; with one that costs nothing at all there is no comparing.
@@ -90,12 +107,20 @@ func row(w io.Writer, cells []string) {
 }
 
 func printErrors(w io.Writer, c Case) {
+	for _, line := range errorLines(c) {
+		fmt.Fprintln(w, "  "+line)
+	}
+}
+
+func errorLines(c Case) []string {
+	var lines []string
 	for _, s := range c.Series {
 		errors := s.errors()
 		for _, kind := range errorKinds(errors) {
-			fmt.Fprintf(w, "  %s: %d times %s\n", s.Contender, errors[kind], kind)
+			lines = append(lines, fmt.Sprintf("%s: %d times %s", s.Contender, errors[kind], kind))
 		}
 	}
+	return lines
 }
 
 func printVerdicts(w io.Writer, verdicts []Verdict) {
@@ -105,7 +130,14 @@ func printVerdicts(w io.Writer, verdicts []Verdict) {
 	fmt.Fprintln(w)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer table.Flush()
-	fmt.Fprintln(table, "  "+strings.Join([]string{"", "ours", "least..most", "must be", "", "goal", "", "against"}, "\t"))
+	for _, cells := range verdictTable(verdicts) {
+		fmt.Fprintln(table, "  "+strings.Join(cells, "\t"))
+	}
+}
+
+// verdictTable has the titles, and a row for each verdict.
+func verdictTable(verdicts []Verdict) [][]string {
+	rows := [][]string{{"", "ours", "least..most", "must be", "", "goal", "", "against"}}
 	for _, v := range verdicts {
 		sign := "<="
 		if v.AtLeast {
@@ -115,9 +147,10 @@ func printVerdicts(w io.Writer, verdicts []Verdict) {
 		if v.Goal != 0 {
 			goal, goalMet = fmt.Sprintf("%s %g", sign, v.Goal), metWord(v.GoalMet)
 		}
-		fmt.Fprintf(table, "  %s\t%s%s\t%s..%s\t%s %g\t%s\t%s\t%s\t%s\n", v.What, figure(v.Ours.Median), v.Unit, figure(v.Ours.Min), figure(v.Ours.Max),
-			sign, v.Must, metWord(v.Met), goal, goalMet, v.Against)
+		rows = append(rows, []string{v.What, figure(v.Ours.Median) + v.Unit, figure(v.Ours.Min) + ".." + figure(v.Ours.Max),
+			fmt.Sprintf("%s %.4g", sign, v.Must), metWord(v.Met), goal, goalMet, v.Against})
 	}
+	return rows
 }
 
 // figure has as many digits as say something.

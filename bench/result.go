@@ -7,6 +7,9 @@ import (
 	"time"
 )
 
+// reportSchema is the version of the report's form in JSON. It changes when a program that reads it has to.
+const reportSchema = 1
+
 // Report is all that a run found out. It can be encoded as it is.
 type Report struct {
 	Schema     int               `json:"schema"`

@@ -56,16 +56,11 @@ func TestAddedLatency(t *testing.T) {
 
 // TestReportText: a reader finds the figures, the comparison, what went wrong and what is not met.
 func TestReportText(t *testing.T) {
-	c := exampleCase
-	c.Series = append(c.Series[:3:3], Series{Contender: "nethttp", Kind: kindOther,
-		Samples: []Sample{{Work: 1, Elapsed: time.Second, Errors: map[string]int{"status 502": 4}}}})
-	v, _, _ := c.against(Verdict{What: "CPU per request", Must: 0.7, Goal: 0.6}, cpuPerWork, kindNginx, kindHAProxy)
-	report := Report{Machine: Machine{CPU: "A CPU", Cores: 2}, LeftOut: []string{"nginx-2: not asked for"}, Incomplete: true,
-		Scenarios: []Scenario{{Name: "small", Title: "small GETs", Cases: []Case{c}, Verdicts: []Verdict{v}}}}
+	report := exampleReport()
 	var out bytes.Buffer
 	printReport(&out, &report)
 	for _, want := range []string{"A CPU, 2 cores", "small GETs: 50 connections, median of 3 rounds", "best peer", "0.80",
-		"nethttp: 4 times status 502", "<= 0.7", "NOT MET", "nginx-2: not asked for", "incomplete"} {
+		"nethttp: 4 times status 502", "<= 0.7", "NOT MET", "nginx-2: nginx is not installed", "incomplete"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

@@ -24,7 +24,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	pids := []int{s.backend.cmd.Process.Pid}
-	for _, sc := range scenarios() {
+	for _, sc := range append(scenarios(), quickScenarios()...) {
 		result, err := sc.run(context.Background(), s, chosen, options{rounds: 1, scale: 0.002, progress: io.Discard})
 		if err != nil {
 			t.Fatalf("%s: %v", sc.name, err)

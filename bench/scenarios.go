@@ -42,6 +42,15 @@ func scenarios() []scenario {
 	return []scenario{smallScenario, freshScenario, largeScenario, idleScenario, eventsScenario, quietScenario, coldScenario}
 }
 
+// quickScenarios are those of the short run, which says what there is to say in about a minute.
+func quickScenarios() []scenario {
+	small := smallCases[1]
+	small.requests /= 2
+	return []scenario{smallOf([]smallCase{small}), coldOf(1, quickCycles)}
+}
+
+const quickCycles = 20
+
 // bench is one scenario being measured.
 type bench struct {
 	options

@@ -12,20 +12,26 @@ var requestColumns = []metric{
 }
 
 // smallScenario: small keep-alive GETs at three numbers of connections.
-var smallScenario = scenario{
-	name:    "small",
-	title:   "small keep-alive GETs",
-	columns: requestColumns,
-	measure: measureSmall,
-	judge:   judgeSmall,
+var smallScenario = smallOf(smallCases)
+
+func smallOf(cases []smallCase) scenario {
+	return scenario{
+		name:    "small",
+		title:   "small keep-alive GETs",
+		columns: requestColumns,
+		measure: func(ctx context.Context, b *bench) error { return measureSmall(ctx, b, cases) },
+		judge:   func(s *Scenario) { judgeSmall(s, cases) },
+	}
+}
+
+type smallCase struct {
+	clients, requests int
+	must, goal        float64
 }
 
 // smallCases: the numbers of requests are such that the engine works for about a second. The CPU clock has nanoseconds,
 // so that is enough.
-var smallCases = []struct {
-	clients, requests int
-	must, goal        float64
-}{
+var smallCases = []smallCase{
 	{1, 20000, 0.95, 0.85},
 	{50, 50000, 0.90, 0.80},
 	{200, 50000, 0.88, 0.75},
@@ -33,13 +39,13 @@ var smallCases = []struct {
 
 const smallGeomean = 0.88
 
-func measureSmall(ctx context.Context, b *bench) error {
+func measureSmall(ctx context.Context, b *bench, cases []smallCase) error {
 	var names []string
-	for _, c := range smallCases {
+	for _, c := range cases {
 		names = append(names, connections(c.clients))
 	}
 	return b.eachRound(ctx, names, func(at int, r running) (Sample, error) {
-		c := smallCases[at]
+		c := cases[at]
 		if r.kind == kindDirect && c.clients > 1 {
 			return Sample{}, nil // it is there for the latency it does not add
 		}
@@ -54,9 +60,9 @@ func connections(n int) string {
 	return fmt.Sprintf("%d connections", n)
 }
 
-func judgeSmall(s *Scenario) {
+func judgeSmall(s *Scenario, cases []smallCase) {
 	var each [][]float64
-	for i, c := range smallCases {
+	for i, c := range cases {
 		v, rounds, ok := s.Cases[i].against(Verdict{What: "CPU per request, " + s.Cases[i].Name, Must: c.must, Goal: c.goal},
 			cpuPerWork, kindNginx, kindHAProxy)
 		if ok {
@@ -64,14 +70,17 @@ func judgeSmall(s *Scenario) {
 			each = append(each, rounds)
 		}
 	}
-	if len(each) == len(smallCases) {
+	if len(each) == len(cases) && len(cases) > 1 {
 		v := Verdict{What: "CPU per request, geometric mean", Ours: spreadOf(geomeans(each)), Must: smallGeomean}
 		s.Verdicts = append(s.Verdicts, v.judge())
 	}
 	if v, ok := addedLatency(s.Cases[0]); ok {
 		s.Verdicts = append(s.Verdicts, v)
 	}
-	for _, c := range s.Cases[1:] {
+	for i, c := range s.Cases {
+		if cases[i].clients == 1 {
+			continue
+		}
 		if v, _, ok := c.against(Verdict{What: "requests per second, " + c.Name, Must: 1, AtLeast: true}, workPerSecond, kindNginx, kindHAProxy); ok {
 			s.Verdicts = append(s.Verdicts, v)
 		}
