@@ -10,7 +10,7 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench-proxy bench-cold clean
+.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench-proxy bench-cold bench-quick clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -60,6 +60,9 @@ bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUN
 
 bench-cold: ## measure what the engine adds to the start of a service, beside a plain shell loop (SCALE=1)
 	@CGO_ENABLED=0 $(GO) run ./bench -scenario cold -only dynapm,direct -scale $(or $(SCALE),1)
+
+bench-quick: ## the short comparison that CI makes, in about a minute; its report is in bench/report/ (ROUNDS=5)
+	@CGO_ENABLED=0 $(GO) run ./bench -quick -incomplete -rounds $(or $(ROUNDS),5) -report bench/report
 
 clean: ## remove what make built
 	@rm -rf bin
