@@ -78,3 +78,22 @@ func TestWheelSleepsToTheSlot(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkWheel has a thousand connections with an idle deadline each: one of them gets another, nearer or later one, and
+// the loop looks at what is due.
+func BenchmarkWheel(b *testing.B) {
+	var w wheel
+	timers := make([]timer, 1000)
+	now := int64(time.Second)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		now += int64(10 * time.Microsecond)
+		t := &timers[i%len(timers)]
+		w.set(t, now+int64(10*time.Millisecond)<<(i%8))
+		if i%16 == 0 {
+			w.remove(t)
+		}
+		for w.due(now) != nil {
+		}
+	}
+}
