@@ -102,7 +102,7 @@ func TestGuestNotices(t *testing.T) {
 
 // TestGuestSlowReader checks that a client of the guest gets all of a reply that it does not take at once.
 func TestGuestSlowReader(t *testing.T) {
-	const size = 32 << 20
+	const size = 16 << 20
 	r := newRig(t, handler(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(size))
 		io.Copy(w, newNoise(size))
