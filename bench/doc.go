@@ -4,6 +4,8 @@
 //	make bench-cold                                      the cold starts alone
 //	make bench-quick                                     small at 50 connections and 20 cold starts, without the proxies made of
 //	                                                     Go packages, in about a minute: what CI runs
+//	make bench                                           the Go micro-benchmarks of the tree, then everything
+//	make bench-compare BASE=main                         the micro-benchmarks beside those of another commit
 //	go run ./bench -scenario small -rounds 3             one scenario, quicker
 //	go run ./bench -only dynapm,nginx-1,direct           some contenders
 //	go run ./bench -engine OTHER/bin/dynapm              an engine built elsewhere
@@ -57,6 +59,13 @@
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.
 //
+// # Against another commit
+//
+// bench-compare builds the benchmarks of both trees and runs them in turns; benchstat compares. It fails if the geometric
+// mean of all that both have is slower by more than 5% and that is no chance; one that is faster, or a single benchmark
+// that scatters, fails nothing. The mean is taken in each round, so that benchstat can say how sure it is of it.
+// Benchmarks that wait for the disk or start processes are left out.
+//
 // # The files
 //
 //	main.go, machine.go            the command line, what the run was made on
@@ -71,5 +80,7 @@
 //	coldstart.go                   services that are started for one request, by the engine and without it
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
 //	stats.go, result.go, report.go from samples to ratios, verdicts and tables
+//	micro.go                       the micro-benchmarks
+//	compare.go, verdict.go         those of two commits, in turns; which is slower
 //	markdown.go                    the report as files: JSON for programs, with the version of its form, and Markdown
 package main

@@ -72,7 +72,15 @@ func parseCommand(args []string) (command, error) {
 	return c, nil
 }
 
+// others are the commands beside the measuring of proxies.
+var others = map[string]func(ctx context.Context, args []string) error{"micro": microMain, "compare": compareMain}
+
 func run(args []string) int {
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer cancel()
+	if len(args) > 0 && others[args[0]] != nil {
+		return status(others[args[0]](ctx, args[1:]))
+	}
 	c, err := parseCommand(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return exitDone
@@ -85,8 +93,6 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return exitUsage
 	}
-	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer cancel()
 	report, err := c.measure(ctx, chosen)
 	if len(report.Scenarios) > 0 {
 		err = errors.Join(err, c.publish(&report))
@@ -99,6 +105,19 @@ func run(args []string) int {
 		return exitFailed
 	}
 	return exitDone
+}
+
+// status says what went wrong, and is the exit status that tells it to a program.
+func status(err error) int {
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.Is(err, errUsage):
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return exitUsage
+	}
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	return exitFailed
 }
 
 func chooseScenarios(names string, err error) ([]scenario, error) {
