@@ -10,7 +10,7 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench-proxy bench-cold bench-quick clean
+.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench bench-proxy bench-cold bench-quick bench-compare clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,10 @@ fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
 	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine loadtest persist)"); \
 	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
 
+bench: ## the micro-benchmarks, then the whole comparison with other proxies; the reports are in bench/report/ (ROUNDS=7)
+	@$(GO) run ./bench micro -report bench/report
+	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),7) -report bench/report
+
 bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)
 	@$(GO) run ./bench -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)
 
@@ -63,6 +67,9 @@ bench-cold: ## measure what the engine adds to the start of a service, beside a 
 
 bench-quick: ## the short comparison that CI makes, in about a minute; its report is in bench/report/ (ROUNDS=5)
 	@CGO_ENABLED=0 $(GO) run ./bench -quick -incomplete -rounds $(or $(ROUNDS),5) -report bench/report
+
+bench-compare: ## fail if the micro-benchmarks are slower than those of another commit (BASE=main ROUNDS=10)
+	@$(GO) run ./bench compare -base "$(BASE)" -rounds $(or $(ROUNDS),10)
 
 clean: ## remove what make built
 	@rm -rf bin
