@@ -1,6 +1,7 @@
 package netio
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"runtime"
@@ -74,15 +75,23 @@ func TestGuestServes(t *testing.T) {
 		{"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", 0},
 		{"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n", 0},
 	} {
-		before := r.guest().tally.requests.Load()
-		p := r.dial()
-		p.send(c.request)
-		if resp, _ := p.reply(c.request[:4]); resp.StatusCode != 200 {
-			t.Errorf("%q: got %s", c.request, resp.Status)
+		ask := func() int64 {
+			before := r.guest().tally.requests.Load()
+			p := r.dial()
+			p.send(c.request)
+			if resp, _ := p.reply(c.request[:4]); resp.StatusCode != 200 {
+				t.Fatalf("%q: got %s", c.request, resp.Status)
+			}
+			return r.guest().tally.requests.Load() - before
 		}
-		if n := r.guest().tally.requests.Load() - before; n != c.guest {
-			t.Errorf("%q: the guest has served %d", c.request, n)
+		if c.guest == 0 {
+			if n := ask(); n != 0 {
+				t.Errorf("%q: the guest has served %d", c.request, n)
+			}
+			continue
 		}
+		// A head that is late, as this test is on a busy machine, is another loop's.
+		eventually(t, fmt.Sprintf("the guest has served %q", c.request), func() bool { return ask() == c.guest })
 	}
 }
 
