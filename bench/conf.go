@@ -114,3 +114,33 @@ backend backend
     server backend %s pool-max-conn 512
 `, threads, t.files, connections, more, listen, backend)
 }
+
+// caddyConf: Caddy sends the X-Forwarded-* fields by itself. It passes events on at once, as its default is, and its
+// pool of connections to the backend is as large as nginx's.
+func caddyConf(listen, backend netip.AddrPort) string {
+	return fmt.Sprintf(`{
+	admin off
+	auto_https off
+	log {
+		level ERROR
+	}
+	servers {
+		protocols h1
+		timeouts {
+			idle 10m
+		}
+	}
+}
+http://:%d {
+	bind %s
+	reverse_proxy %s {
+		transport http {
+			keepalive 10m
+			keepalive_idle_conns 1024
+			keepalive_idle_conns_per_host 512
+			compression off
+		}
+	}
+}
+`, listen.Port(), listen.Addr(), backend)
+}

@@ -17,6 +17,7 @@ const (
 	kindOurs    = "ours"
 	kindNginx   = "nginx"
 	kindHAProxy = "haproxy"
+	kindCaddy   = "caddy"
 	kindOther   = "other"
 	kindDirect  = "direct" // no proxy at all: the client at the backend
 )
@@ -29,12 +30,16 @@ type contender struct {
 	start func(s *site, dir string, listen netip.AddrPort, t terms) (*process, error)
 }
 
-func (c contender) peer() bool { return c.kind == kindNginx || c.kind == kindHAProxy }
+func (c contender) peer() bool { return slices.Contains(peerKinds, c.kind) }
+
+// peerKinds are the kinds of which the best is what the engine is judged against.
+var peerKinds = []string{kindNginx, kindHAProxy, kindCaddy}
 
 // howToInstall a program that is missing.
 var howToInstall = map[string]string{
 	"nginx":   "apt-get install nginx-light",
 	"haproxy": "apt-get install haproxy",
+	"caddy":   "apt-get install caddy",
 }
 
 // ourName is the engine's in every table.
@@ -50,6 +55,7 @@ func allContenders(beside string) []contender {
 		{name: "nginx-2", kind: kindNginx, needs: "nginx", start: startNginx(2)},
 		{name: "haproxy-1", kind: kindHAProxy, needs: "haproxy", start: startHAProxy(1)},
 		{name: "haproxy-2", kind: kindHAProxy, needs: "haproxy", start: startHAProxy(2)},
+		{name: "caddy", kind: kindCaddy, needs: "caddy", start: startCaddy},
 		{name: "fasthttp", kind: kindOther, start: startRole("fasthttp")},
 		{name: "nethttp", kind: kindOther, start: startRole("nethttp")},
 		{name: "direct", kind: kindDirect},
@@ -60,9 +66,11 @@ func allContenders(beside string) []contender {
 	return all
 }
 
-// quickContenders are those of the short run: ours, the peers, and no proxy at all.
+// quickContenders are those of the short run: ours, nginx, HAProxy, and no proxy at all.
 func quickContenders(all []contender) []contender {
-	return slices.DeleteFunc(all, func(c contender) bool { return c.kind == kindOther && c.name != besideName })
+	return slices.DeleteFunc(all, func(c contender) bool {
+		return c.kind == kindCaddy || c.kind == kindOther && c.name != besideName
+	})
 }
 
 // choose takes of the contenders those that were asked for (all if none was), and fails if a program is missing, unless
@@ -133,6 +141,16 @@ func startHAProxy(threads int) func(*site, string, netip.AddrPort, terms) (*proc
 		}
 		return startProcess("haproxy", dir, listen, syscall.SIGTERM, nil, "haproxy", "-db", "-f", file)
 	}
+}
+
+// startCaddy has it log nothing but faults, and keep nothing outside of its directory.
+func startCaddy(s *site, dir string, listen netip.AddrPort, t terms) (*process, error) {
+	file := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(file, []byte(caddyConf(listen, s.backend.address)), 0o600); err != nil {
+		return nil, err
+	}
+	env := []string{"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}
+	return startProcess("caddy", dir, listen, syscall.SIGTERM, env, "caddy", "run", "--adapter", "caddyfile", "--config", file)
 }
 
 func startRole(role string) func(*site, string, netip.AddrPort, terms) (*process, error) {

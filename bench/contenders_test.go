@@ -13,7 +13,7 @@ func TestChooseMissing(t *testing.T) {
 		t.Errorf("nothing is installed, and: %v", err)
 	}
 	chosen, left, err := choose(allContenders(""), "", true)
-	if err != nil || len(left) != 4 || slices.ContainsFunc(chosen, contender.peer) {
+	if err != nil || len(left) != 5 || slices.ContainsFunc(chosen, contender.peer) {
 		t.Errorf("%d chosen, left out %q, %v", len(chosen), left, err)
 	}
 	for _, why := range left {

@@ -14,7 +14,7 @@
 // # Who takes part
 //
 // The engine, built from the tree, with its defaults: header rules, leases, timers, caps and counters, for a service that
-// is awake. nginx with one worker and with two, and HAProxy with one thread and with two, as Debian packages them; one
+// is awake. nginx with one worker and with two, and HAProxy with one thread and with two, and Caddy, as Debian packages them; one
 // that is not installed ends the run, or is named in its report (-incomplete). A proxy made of net/http and one made of
 // fasthttp, to show what is usual in Go. And no proxy at all, to show what a proxy adds.
 //
@@ -37,8 +37,8 @@
 // Speed on a shared machine is a matter of the moment. So the number of requests is fixed and not the time; what counts is
 // the CPU that the processes of a contender take for it, all of them (workers, threads, the keeper), from their CPU clocks,
 // which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in an order that
-// is rotated from one to the next. A ratio is taken within each round, against the best of all variants of nginx and
-// HAProxy by its median, and the median of the ratios is what counts; least and most are shown beside it.
+// is rotated from one to the next. A ratio is taken within each round, against the best of all variants of nginx,
+// HAProxy and Caddy by its median, and the median of the ratios is what counts; least and most are shown beside it.
 //
 // Every reply is checked: its status, its length, its body. What is wrong is counted by kind and shown under the table; it
 // never makes a contender look faster, since the requests that failed are part of the fixed number.

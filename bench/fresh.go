@@ -39,7 +39,7 @@ func measureFresh(ctx context.Context, b *bench) error {
 
 func judgeFresh(s *Scenario) {
 	for _, c := range s.Cases {
-		if v, _, ok := c.against(Verdict{What: "CPU per request, " + c.Name, Must: freshMust}, cpuPerWork, kindNginx, kindHAProxy); ok {
+		if v, _, ok := c.against(Verdict{What: "CPU per request, " + c.Name, Must: freshMust}, cpuPerWork, peerKinds...); ok {
 			s.Verdicts = append(s.Verdicts, v)
 		}
 	}

@@ -44,6 +44,8 @@ func versions(chosen []contender, engine string) map[string]string {
 			out[ourName] = firstLine(engine, "version")
 		case kindNginx, kindHAProxy:
 			out[c.needs] = firstLine(c.needs, "-v")
+		case kindCaddy:
+			out[c.needs] = firstLine(c.needs, "version")
 		}
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -15,7 +15,7 @@ func exampleReport() Report {
 	c := exampleCase
 	c.Series = append(c.Series[:3:3], Series{Contender: "nethttp", Kind: kindOther,
 		Samples: []Sample{{Work: 1, Elapsed: time.Second, Errors: map[string]int{"status 502": 4}}}})
-	v, _, _ := c.against(Verdict{What: "CPU per request", Must: 0.7, Goal: 0.6}, cpuPerWork, kindNginx, kindHAProxy)
+	v, _, _ := c.against(Verdict{What: "CPU per request", Must: 0.7, Goal: 0.6}, cpuPerWork, peerKinds...)
 	return Report{Schema: reportSchema, Machine: Machine{CPU: "A CPU", Cores: 2},
 		LeftOut: []string{"nginx-2: nginx is not installed (apt-get install nginx-light)"}, Incomplete: true,
 		Scenarios: []Scenario{{Name: "small", Title: "small GETs", Cases: []Case{c}, Verdicts: []Verdict{v}, Notes: []string{"a|b"}}}}

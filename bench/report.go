@@ -72,7 +72,7 @@ func caseTable(c Case, columns []metric) [][]string {
 	}
 	rows := [][]string{titles}
 	of := columns[0].of
-	peer, hasPeer := c.find(of, false, kindNginx, kindHAProxy)
+	peer, hasPeer := c.find(of, false, peerKinds...)
 	for _, s := range c.Series {
 		each := spreadOf(s.values(of))
 		cells := []string{s.Contender, fmt.Sprintf(columns[0].scale, each.Median),

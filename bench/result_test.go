@@ -26,11 +26,11 @@ var exampleCase = Case{Name: "50 connections", Series: []Series{
 
 // TestAgainst: the peer is the one with the least median, and others than peers are none.
 func TestAgainst(t *testing.T) {
-	v, each, ok := exampleCase.against(Verdict{What: "CPU", Must: 0.9, Goal: 0.8}, cpuPerWork, kindNginx, kindHAProxy)
+	v, each, ok := exampleCase.against(Verdict{What: "CPU", Must: 0.9, Goal: 0.8}, cpuPerWork, peerKinds...)
 	if !ok || v.Against != "nginx-1" || len(each) != 3 || v.Ours != (spread{0.8, 0.6, 0.9}) || !v.Met || !v.GoalMet {
 		t.Errorf("%+v, %v, %v", v, each, ok)
 	}
-	v, _, _ = exampleCase.against(Verdict{Must: 0.7}, cpuPerWork, kindNginx, kindHAProxy)
+	v, _, _ = exampleCase.against(Verdict{Must: 0.7}, cpuPerWork, peerKinds...)
 	if v.Met || v.GoalMet {
 		t.Errorf("0.8 is at most 0.7: %+v", v)
 	}

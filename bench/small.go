@@ -64,7 +64,7 @@ func judgeSmall(s *Scenario, cases []smallCase) {
 	var each [][]float64
 	for i, c := range cases {
 		v, rounds, ok := s.Cases[i].against(Verdict{What: "CPU per request, " + s.Cases[i].Name, Must: c.must, Goal: c.goal},
-			cpuPerWork, kindNginx, kindHAProxy)
+			cpuPerWork, peerKinds...)
 		if ok {
 			s.Verdicts = append(s.Verdicts, v)
 			each = append(each, rounds)
@@ -81,7 +81,7 @@ func judgeSmall(s *Scenario, cases []smallCase) {
 		if cases[i].clients == 1 {
 			continue
 		}
-		if v, _, ok := c.against(Verdict{What: "requests per second, " + c.Name, Must: 1, AtLeast: true}, workPerSecond, kindNginx, kindHAProxy); ok {
+		if v, _, ok := c.against(Verdict{What: "requests per second, " + c.Name, Must: 1, AtLeast: true}, workPerSecond, peerKinds...); ok {
 			s.Verdicts = append(s.Verdicts, v)
 		}
 	}
