@@ -60,7 +60,7 @@ bench: ## the micro-benchmarks, then the whole comparison with other proxies; th
 	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),7) -report bench/report
 
 bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)
-	@$(GO) run ./bench -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)
+	@$(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)
 
 bench-cold: ## measure what the engine adds to the start of a service, beside a plain shell loop (SCALE=1)
 	@CGO_ENABLED=0 $(GO) run ./bench -scenario cold -only dynapm,direct -scale $(or $(SCALE),1)
