@@ -128,8 +128,11 @@ func (i *instance) takeOver(now time.Time) {
 		g.Shut()
 		i.queued() // and are reminded of
 	}
-	if s := l.last.State; s == StateFailed || s == StateStopped {
+	switch s := l.last.State; s {
+	case StateFailed, StateStopped:
 		i.turn(Recall{s == StateFailed, l.last.Reason, l.last.Since, now})
+	default: // who waits for the start is about to ask again
+		i.turn(Recall{false, "its start was given up", now, now})
 	}
 }
 
