@@ -137,7 +137,8 @@ func (r *round) execute() {
 		r.gone(pid)
 		return
 	}
-	r.until("the one in the trap to be halted", func() bool { return halted(pid) })
+	// It may have been ended on its way into the trap, by what the round was doing.
+	r.until("the one in the trap to be halted", func() bool { return halted(pid) || !alive(pid) })
 	for _, p := range r.parts() {
 		if p.pid != pid {
 			syscall.Kill(p.pid, syscall.SIGKILL)
