@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	roomTime  = flag.Duration("room", 2*time.Second, "how long TestRoom runs at least")
+	roomTime  = flag.Duration("room", 0, "how long TestRoom runs at least; with neither this nor -rooms it runs the same few schedules each time")
 	roomCount = flag.Int64("rooms", 0, "how many schedules TestRoom runs at least")
 )
 
@@ -30,6 +30,14 @@ func TestRoom(t *testing.T) {
 		t.Log(strings.Join(transcript, "\n"))
 		if fault != "" {
 			t.Fatal(fault)
+		}
+		return
+	}
+	if *roomTime == 0 && *roomCount == 0 {
+		for seed := range uint64(40) {
+			if fault, transcript := simulate(t, seed+1); fault != "" {
+				t.Fatalf("%s\n%s\nseed %d", strings.Join(transcript, "\n"), fault, seed+1)
+			}
 		}
 		return
 	}
