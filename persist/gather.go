@@ -12,11 +12,17 @@ import (
 // maxName is the longest name of a service, in bytes. Host names end at 253.
 const maxName = 1024
 
+const (
+	gatherFor = 20 * time.Millisecond // from the first record that nobody waits for to its batch: a start makes four
+	useEvery  = time.Second           // how often last uses are written
+)
+
 // gathered is what is known of every service, and which keys of the store may
 // say something else. It is bounded by the number of services whatever the disk
 // does: what is put twice is known once.
 type gathered struct {
-	wake chan struct{} // for the writer; holds one
+	wake chan struct{} // somebody waits for the writer; holds one
+	due  *time.Timer   // the writer is to come: runs while something is pending that nobody waits for
 
 	mu       sync.Mutex
 	services map[string]known
@@ -41,8 +47,11 @@ const (
 )
 
 func newGathered() gathered {
+	due := time.NewTimer(time.Hour)
+	due.Stop()
 	return gathered{
 		wake:     make(chan struct{}, 1),
+		due:      due,
 		services: make(map[string]known),
 		pending:  make(map[string]stale),
 		touched:  make(map[string]bool),
@@ -101,8 +110,8 @@ func (s *Store) Used(service string, at time.Time) {
 	}
 	k.used = at
 	g.services[service] = k
-	if g.touched[service] = true; len(g.touched) == 1 {
-		g.signal() // to arm the writer's timer
+	if g.touched[service] = true; len(g.touched) == 1 && len(g.pending) == 0 {
+		g.due.Reset(useEvery)
 	}
 }
 
@@ -136,8 +145,9 @@ func checkName(service string) error {
 	return nil
 }
 
-// change applies what makes something pending, and wakes the writer, unless it has
-// been woken for what is pending already and nobody waits.
+// change applies what makes something pending, and sees to it that it is written: at
+// once if somebody waits, else soon. The timer costs a start less than to wake the
+// writer, so that it waits.
 func (g *gathered) change(apply func(*gathered)) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -146,8 +156,11 @@ func (g *gathered) change(apply func(*gathered)) error {
 	}
 	known := len(g.pending) > 0
 	apply(g)
-	if !known || len(g.waiting) > 0 {
+	switch {
+	case len(g.waiting) > 0:
 		g.signal()
+	case !known:
+		g.due.Reset(gatherFor)
 	}
 	return nil
 }
@@ -157,14 +170,6 @@ func (g *gathered) signal() {
 	case g.wake <- struct{}{}:
 	default: // the writer has not come yet to what it was woken for
 	}
-}
-
-// due reports what is to be written: something that is waited for, records that
-// nobody waits for, last uses.
-func (g *gathered) due() (waited, records, uses bool) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return len(g.waiting) > 0, len(g.pending) > 0, len(g.touched) > 0
 }
 
 // batch is what is taken to be written in one go.

@@ -104,7 +104,7 @@ func (s *Store) begin() {
 		}
 	}
 	s.records = s.gathered.absorb(l, s.log)
-	s.gathered.signal() // some of it may be to be written again
+	s.gathered.due.Reset(gatherFor) // some of it may be to be written again
 }
 
 // Records is what was found at Open, by name. The caller must not change it.

@@ -7,11 +7,9 @@ import (
 )
 
 const (
-	gatherFor  = 20 * time.Millisecond // from the first record that nobody waits for to its batch: a start makes four
-	useEvery   = time.Second           // how often last uses are written
-	retryMost  = 30 * time.Second      // between two tries to open a dead store
-	proven     = time.Minute           // a store that lived so long has earned a quick first try
-	batchBytes = 64 << 10              // a quarter of the memtable: above a half, Pebble takes a slower path
+	retryMost  = 30 * time.Second // between two tries to open a dead store
+	proven     = time.Minute      // a store that lived so long has earned a quick first try
+	batchBytes = 64 << 10         // a quarter of the memtable: above a half, Pebble takes a slower path
 )
 
 // writer is what the writing goroutine owns.
@@ -20,10 +18,6 @@ type writer struct {
 	mark     mark
 	sequence uint64 // of the last batch
 
-	due   *time.Timer // runs while something waits to be written
-	at    time.Time   // when it fires
-	armed bool
-
 	first  time.Duration // the first wait of a row of failures
 	wait   time.Duration // the next one
 	again  *time.Timer   // runs while the session is dead
@@ -31,8 +25,7 @@ type writer struct {
 }
 
 func newWriter(first time.Duration) writer {
-	w := writer{first: first, wait: first, due: time.NewTimer(time.Hour), again: time.NewTimer(time.Hour)}
-	w.due.Stop()
+	w := writer{first: first, wait: first, again: time.NewTimer(time.Hour)}
 	w.again.Stop()
 	return w
 }
@@ -53,9 +46,8 @@ func (s *Store) write() {
 	for {
 		select {
 		case <-s.gathered.wake:
-			s.woken()
-		case <-w.due.C:
-			w.armed = false
+			s.commit()
+		case <-s.gathered.due.C:
 			s.commit()
 		case <-w.dead():
 			s.down(w.session.end())
@@ -66,29 +58,6 @@ func (s *Store) write() {
 			return
 		}
 	}
-}
-
-// woken looks what there is to write.
-func (s *Store) woken() {
-	waited, records, uses := s.gathered.due()
-	switch {
-	case waited:
-		s.commit()
-	case records:
-		s.writer.within(gatherFor)
-	case uses:
-		s.writer.within(useEvery)
-	}
-}
-
-// within sees to it that what is pending is written after d at the latest.
-func (w *writer) within(d time.Duration) {
-	at := time.Now().Add(d)
-	if w.armed && !at.Before(w.at) {
-		return
-	}
-	w.at, w.armed = at, true
-	w.due.Reset(d)
 }
 
 // commit writes all that is pending and tells those who wait. It is false if
@@ -206,7 +175,6 @@ func (s *Store) finish() {
 	if !s.commit() {
 		s.reopen()
 	}
-	w.due.Stop()
 	w.again.Stop()
 	if _, fault := s.health.get(); fault != nil {
 		s.left = fault
