@@ -3,8 +3,8 @@ package keeper
 import (
 	"bytes"
 	"os"
-	"runtime"
 	"strconv"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,13 +14,13 @@ import (
 // process that wakes for one request and sleeps again that is a fourth of its CPU.
 
 // monitorSlack is how late the kernel may wake the monitor (PR_SET_TIMERSLACK of
-// prctl(2)), so that it looks about once in a millisecond. Each process has
+// prctl(2)), so that it looks once in four milliseconds. Each process has
 // that of its parent otherwise, 50 us by default.
-const monitorSlack = "1000000" // ns
+const monitorSlack = "4000000" // ns
 
 // monitorTries is how often it is looked whether the monitor sleeps. Most of the
-// time it does.
-const monitorTries = 100
+// time it does, but on a busy machine it may have to wait for a CPU.
+const monitorTries = 1000
 
 // RelaxMonitor lets the monitor of this process be a little late, and says
 // whether that could be done. It is called early, before the monitor has started
@@ -47,7 +47,7 @@ func RelaxMonitor() bool {
 		if bytes.HasPrefix(call, append(sleeping, ' ')) {
 			return os.WriteFile("/proc/"+monitor+"/timerslack_ns", []byte(monitorSlack), 0) == nil
 		}
-		runtime.Gosched()
+		syscall.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) // as long as this goroutine runs, the monitor sleeps for microseconds only
 	}
 	return false
 }
