@@ -4,7 +4,7 @@ import "time"
 
 // shortStep is the least pause between two tries. A service that is quick to start
 // loses half of it.
-const shortStep = 100 * time.Microsecond
+const shortStep = 200 * time.Microsecond
 
 const longStep = 20 * time.Millisecond
 
@@ -14,16 +14,15 @@ func step(elapsed time.Duration) time.Duration {
 	return min(max(shortStep, elapsed/50), longStep)
 }
 
-// expectantStep is step for a service that has taken about as long as expected
-// before: seldom until shortly before that, often around it. One that has become
-// quicker loses up to a third of its time, once.
+// expectantStep is step for a service that has taken as long as expected before, or
+// longer: hardly a try until shortly before that. One that has become quicker loses
+// up to half of its time, once.
 func expectantStep(elapsed, expected time.Duration) time.Duration {
-	from, to := expected-expected/10, expected+expected/4
-	switch {
-	case elapsed < from:
-		return max(shortStep, min(elapsed/2, from-elapsed, longStep))
-	case elapsed < to:
-		return max(shortStep, min(expected/100, step(elapsed)))
+	coming := expected - expected/10
+	for _, at := range []time.Duration{coming / 2, coming} {
+		if elapsed < at {
+			return min(max(shortStep, at-elapsed), longStep)
+		}
 	}
 	return step(elapsed)
 }

@@ -8,7 +8,7 @@ import (
 
 // napLimit is up to where a pause is a nap: about as long as the runtime may have
 // to wait for it, though its signal to preempt a thread ends a nap.
-const napLimit = 2 * time.Millisecond
+const napLimit = 5 * time.Millisecond
 
 // napping is held by the one waiter that naps. A nap keeps a slot of the
 // scheduler, and there are few.

@@ -32,9 +32,9 @@ func long(t *testing.T) context.Context {
 
 func TestStep(t *testing.T) {
 	for elapsed, want := range map[time.Duration]time.Duration{
-		0:                      100 * time.Microsecond,
-		5 * time.Millisecond:   100 * time.Microsecond,
+		0:                      200 * time.Microsecond,
 		10 * time.Millisecond:  200 * time.Microsecond,
+		20 * time.Millisecond:  400 * time.Microsecond,
 		50 * time.Millisecond:  time.Millisecond,
 		500 * time.Millisecond: 10 * time.Millisecond,
 		time.Second:            20 * time.Millisecond,
@@ -45,18 +45,19 @@ func TestStep(t *testing.T) {
 		}
 	}
 	for elapsed, want := range map[time.Duration]time.Duration{
-		0:                      100 * time.Microsecond,
-		20 * time.Millisecond:  10 * time.Millisecond,
-		60 * time.Millisecond:  20 * time.Millisecond,
-		89 * time.Millisecond:  time.Millisecond, // not beyond what is expected
-		90 * time.Millisecond:  time.Millisecond,
-		120 * time.Millisecond: time.Millisecond,
+		0:                      9 * time.Millisecond,
+		9 * time.Millisecond:   9 * time.Millisecond,
+		17 * time.Millisecond:  time.Millisecond, // not beyond what is expected
+		18 * time.Millisecond:  step(18 * time.Millisecond),
 		150 * time.Millisecond: step(150 * time.Millisecond),
 		time.Hour:              20 * time.Millisecond,
 	} {
-		if got := expectantStep(elapsed, 100*time.Millisecond); got != want {
-			t.Errorf("after %v of 100ms: %v, want %v", elapsed, got, want)
+		if got := expectantStep(elapsed, 20*time.Millisecond); got != want {
+			t.Errorf("after %v of 20ms: %v, want %v", elapsed, got, want)
 		}
+	}
+	if got := expectantStep(0, time.Second); got != longStep {
+		t.Errorf("at the beginning of a second: %v, want %v", got, longStep)
 	}
 	if gentleStep(0) != 20*time.Millisecond || gentleStep(time.Second) != 100*time.Millisecond || gentleStep(time.Hour) != time.Second {
 		t.Error(gentleStep(0), gentleStep(time.Second), gentleStep(time.Hour))
