@@ -2,9 +2,10 @@ package netio
 
 import (
 	"encoding/binary"
+	"fmt"
+	"math"
 	"os"
-	"strconv"
-	"strings"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -90,15 +91,22 @@ func metItself(fd int, b *Backend) bool {
 
 // ephemeral tells whether the kernel may choose that port for an outgoing connection.
 func ephemeral(port uint16) bool {
-	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	bounds := strings.Fields(string(text))
-	if err != nil || len(bounds) != 2 {
-		return true
-	}
-	low, _ := strconv.Atoi(bounds[0])
-	high, _ := strconv.Atoi(bounds[1])
-	return int(port) >= low && int(port) <= high
+	low, high := localPorts()
+	return port >= low && port <= high
 }
+
+// localPorts is the range that the kernel chooses from, all ports where it is not known (ip_local_port_range, ip(7)). It
+// is read once: each start of a service makes a backend.
+var localPorts = sync.OnceValues(func() (low, high uint16) {
+	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
+	if err == nil {
+		_, err = fmt.Sscan(string(text), &low, &high)
+	}
+	if err != nil {
+		return 0, math.MaxUint16
+	}
+	return low, high
+})
 
 // alive looks whether a pooled connection still stands: one call more, for requests that must not be sent twice.
 func (u *upstream) alive() bool {
