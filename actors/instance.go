@@ -40,6 +40,8 @@ func (i *instance) Receive(c actor.Context) {
 	switch m := c.Message().(type) {
 	case *actor.Started:
 		i.begin()
+	case TurnCame:
+		i.turnCame(m)
 	case Event:
 		i.turn(m)
 	case gateEmpty:

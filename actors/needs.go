@@ -73,12 +73,36 @@ func (i *instance) provided(one *need) {
 		return // of a start that was given up
 	}
 	n.missing = slices.Delete(n.missing, at, at+1)
-	if len(n.missing) > 0 {
+	switch {
+	case len(n.missing) > 0:
 		i.turn(Queued{Fact{n.run, time.Now()}, n.names()})
 		return
+	case i.lacks():
+		i.ask(n.run)
+	default:
+		i.askTurn(n.run, one.of.Name()+" is up")
 	}
-	i.askTurn(n.run, one.of.Name()+" is up")
 	i.goOn()
+}
+
+// turnCame begins a start that has waited for its turn. Something that it depends on may have gone down meanwhile, and
+// have a start of its own to wait for: then the turn is left to that.
+func (i *instance) turnCame(e TurnCame) {
+	if i.machine.stale(e) || !i.lacks() {
+		i.turn(e)
+		return
+	}
+	i.endTurn()
+	i.ask(e.Run)
+	i.goOn()
+}
+
+// lacks tells whether something that the service depends on was up, and may be no longer. Its owner is asked then.
+func (i *instance) lacks() bool {
+	return slices.ContainsFunc(i.dependsOn, func(of *Service) bool {
+		g := of.gate.Load()
+		return g == nil || !g.isOpen()
+	})
 }
 
 // denied gives up a start. What was asked for the others comes up and sleeps again.

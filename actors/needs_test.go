@@ -159,6 +159,54 @@ func TestWhatIsDependedOnComesBack(t *testing.T) {
 	}
 }
 
+// TestWhatIsDependedOnIsAskedForAgain: it was up, and ends while the start that needs it waits: for its turn, or for
+// another that it depends on.
+func TestWhatIsDependedOnIsAskedForAgain(t *testing.T) {
+	for name, another := range map[string]bool{"its turn to start": false, "cache": true} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			h.system.turns.free = 2
+			if !another {
+				h.system.turns.free = 1
+			}
+			h.write(h.dir + "/db")
+			db := h.member("db", "late", h.dir+"/db")
+			h.wake(db).Release()
+			blocks, needs := h.member("cache", "late", h.dir+"/go"), []any{db}
+			if another {
+				needs = append(needs, blocks)
+			}
+			blocks.Wait(newRequest())
+			h.until(func() bool { return h.status(blocks).Pid != 0 })
+			web, r := h.member("web", "serve", needs...), newRequest()
+			web.Wait(r)
+			h.until(func() bool { return strings.HasSuffix(h.status(web).Reason, "waiting for "+name) })
+			if err := os.Remove(h.dir + "/db"); err != nil {
+				t.Fatal(err)
+			}
+			run := h.status(db).Run
+			if err := syscall.Kill(h.status(db).Pid, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			h.until(func() bool { return h.status(db).Run > run })
+			h.write(h.dir + "/go")
+			h.until(func() bool { return h.status(blocks).State == StateReady })
+			h.until(func() bool {
+				s := h.status(web)
+				return s.StartCount > 0 || strings.HasSuffix(s.Reason, "waiting for db")
+			})
+			h.write(h.dir + "/db")
+			if refusal := h.answer(r); refusal != nil {
+				t.Fatal(refusal)
+			}
+			needed, s := h.status(db), h.status(web)
+			if needed.State != StateReady || s.StartCount != 1 || s.LastStart.Launched.Before(needed.LastStart.Ready) {
+				t.Errorf("web was launched at %v; db is %v since %v", s.LastStart.Launched, needed.State, needed.LastStart.Ready)
+			}
+		})
+	}
+}
+
 // TestWhatIsDependedOnIsKeptUpUnderTheNextEngine, whichever of the two is looked at first, and although its idle time
 // has passed meanwhile.
 func TestWhatIsDependedOnIsKeptUpUnderTheNextEngine(t *testing.T) {
