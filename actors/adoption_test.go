@@ -183,6 +183,65 @@ func TestRunIsHeldUpForTheEngineBefore(t *testing.T) {
 	}
 }
 
+// TestDrainGoesOnUnderTheNextEngine: what was being stopped by order is not, before the requests that the engine before
+// still serves have ended, or the rest of their time has passed.
+func TestDrainGoesOnUnderTheNextEngine(t *testing.T) {
+	for name, hold := range map[string]bool{"and is to be held down": true, "and is wanted again": false} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			address := freeAddress(t)
+			spec := h.spec(address, self("serve", address)...)
+			spec.DrainTimeout = time.Hour
+			v := h.system.Spawn(spec)
+			h.wake(v) // a lease of the engine that is about to leave
+			pid := askPid(t, address)
+			go v.Stop(h.soon(), hold)
+			h.wait(0, StateDraining)
+			spec = h.leave(spec)
+			spec.Shared = true
+			v = h.come(spec)
+			if s := h.status(v); s.State != StateDraining || s.ReadySince.IsZero() || s.Holding != 1 || s.Address != address || s.Pid != pid {
+				t.Errorf("it is %+v", s)
+			}
+			if v.Acquire() != nil {
+				t.Error("it lets requests in")
+			}
+			r := newRequest()
+			v.Wait(r)
+			if h.status(v); !alive(pid) {
+				t.Error("it was stopped")
+			}
+			v.Unshare()
+			h.wait(0, StateStopped)
+			switch refusal := h.answer(r); {
+			case hold && (refusal == nil || refusal.Reason != Held), !hold && refusal != nil:
+				t.Errorf("a request that came meanwhile was answered %+v", refusal)
+			}
+			if alive(pid) {
+				t.Error("it lives")
+			}
+		})
+	}
+	t.Run("and has no more time", func(t *testing.T) {
+		h := newHouse(t)
+		address := freeAddress(t)
+		spec := h.spec(address, self("serve", address)...)
+		spec.DrainTimeout = time.Hour
+		v := h.system.Spawn(spec)
+		h.wake(v)
+		go v.Stop(h.soon(), false)
+		h.wait(0, StateDraining)
+		spec = h.leave(spec)
+		spec.Last.Since = spec.Last.Since.Add(-spec.DrainTimeout)
+		spec.Shared = true
+		h.come(spec)
+		if r, _ := h.wait(0, StateStopping); !strings.HasPrefix(r.Reason, "cut what was left") {
+			t.Errorf("it was stopped: %s", r.Reason)
+		}
+		h.wait(0, StateStopped)
+	})
+}
+
 // TestLastUseByTheEngineBeforeIsKnown, although it ended before the run was found to be ready.
 func TestLastUseByTheEngineBeforeIsKnown(t *testing.T) {
 	h := newHouse(t)

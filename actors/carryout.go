@@ -83,14 +83,29 @@ func (i *instance) disarm() {
 func (i *instance) open(e Open) {
 	g, lastUse := i.gate.Load(), i.legacy.shared.lastUse(e.Run, e.LastUse)
 	if g == nil || g.Run() != e.Run || g.Address() != e.Address {
-		g = NewGate(e.Run, e.Address)
-		g.start, g.limit, g.queue = i.machine.LastStart, i.spec.MaxConcurrent, i.queue
-		g.drained = func() { i.tell(gateEmpty{g}) }
+		g = i.newGate(e.Run, e.Address)
 	}
 	if !g.isOpen() {
 		g.open(lastUse)
 	}
 	i.legacy.shared.opened(g) // before a request can take the last of few leases
+	i.gate.Store(g)
+	i.system.uses.opened(g, i.Name())
+}
+
+func (i *instance) newGate(r Run, address string) *Gate {
+	g := NewGate(r, address)
+	g.start, g.limit, g.queue = i.machine.LastStart, i.spec.MaxConcurrent, i.queue
+	g.drained = func() { i.tell(gateEmpty{g}) }
+	return g
+}
+
+// shareShut gives a run that the earlier engine drains a gate of which only the lease for that engine is out.
+func (i *instance) shareShut(r Run, address string, lastUse time.Time) {
+	g := i.newGate(r, address)
+	g.open(lastUse)
+	i.legacy.shared.opened(g)
+	g.Shut()
 	i.gate.Store(g)
 	i.system.uses.opened(g, i.Name())
 }

@@ -58,6 +58,7 @@ type (
 		Began      time.Time // its start, as far as it was under way; zero: it was not, or nobody knows
 		Gate       GateState // as it was left: if open, requests reach it meanwhile
 		Ending     bool      // it was told to end, or is to be
+		Draining   time.Time // until when its last requests have time to end; zero: it was not draining
 		Address    string    // where it was reached
 		ReadySince time.Time // zero: it was not, or nobody knows
 		LastUse    time.Time // zero: unknown

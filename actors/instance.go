@@ -107,6 +107,9 @@ func (i *instance) takeUp(now time.Time) {
 		}
 		l.conduct = i.conductOf(a.Run)
 		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !or(start.Ready, a.ReadySince).IsZero())
+		if !a.Draining.IsZero() {
+			i.shareShut(a.Run, a.Address, a.LastUse)
+		}
 	}
 	i.turn(e)
 }

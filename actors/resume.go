@@ -63,6 +63,8 @@ func (s *Spec) leftover(now time.Time) Event {
 		e.LastUse = earlier(asked, now) // the last use was of an earlier run
 	}
 	switch {
+	case last.State == StateDraining && s.Shared: // who uses it has a claim to the rest of the time
+		e.Draining, e.Gate, e.Reason = or(last.Since, now).Add(s.DrainTimeout), GateShut, last.Reason
 	case last.State == StateDraining, last.State == StateStopping, last.State == StateFailed:
 		e.Ending, e.Reason = true, "its stop was not finished"
 	case moved(last.Address, s.Address):

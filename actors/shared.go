@@ -4,7 +4,8 @@ import "time"
 
 // While one engine takes the place of another, the older one still serves the
 // requests that it had begun. What they are sent to is the younger one's: a
-// lease of its own holds each run up that the older one uses.
+// lease of its own holds each run up that the older one uses. Of a run that the
+// older one drains, that lease is the last one, on a gate that is shut.
 
 type unshare struct{} // the earlier engine uses the run no longer
 

@@ -82,6 +82,10 @@ func (m *Machine) adopt(e Adopt) {
 	m.run, m.process, m.pid, m.gate, m.address = e.Run, running, e.Pid, e.Gate, e.Address
 	m.before = before{e.ReadySince, e.LastUse, e.Began}
 	switch {
+	case !e.Draining.IsZero():
+		m.readySince = e.ReadySince
+		m.become(StateDraining, e.Reason)
+		m.arm(e.Draining)
 	case m.Held || m.Retiring:
 		m.stop(m.orderReason())
 	case e.Ending:

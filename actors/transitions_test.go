@@ -243,6 +243,9 @@ var events = []struct {
 	{"Adopt", func(p *play) []Effect {
 		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Reason: "found running", At: p.now})
 	}},
+	{"Adopt draining", func(p *play) []Effect {
+		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Gate: GateShut, Draining: p.now.Add(2 * time.Second), Reason: "stop ordered", At: p.now})
+	}},
 	{"Adopt ending", func(p *play) []Effect {
 		return p.Step(Adopt{Run: 7, Pid: 107, Launched: p.now, Ending: true, Reason: "its stop was not finished", At: p.now})
 	}},
