@@ -57,7 +57,7 @@ func (i *instance) Receive(c actor.Context) {
 	case inspect:
 		m.reply <- i.inspect()
 	case unshare:
-		i.legacy.shared.end()
+		i.legacy.shared.shrink(m.left)
 	case leave:
 		i.leave()
 	case *actor.Restarting:
@@ -102,9 +102,7 @@ func (i *instance) takeUp(now time.Time) {
 		l := &i.legacy
 		start := l.last.Memory.LastStart
 		l.last.Run = a.Run
-		if i.spec.Shared {
-			l.shared.run = a.Run
-		}
+		l.shared = i.spec.shared(a.Run)
 		l.conduct = i.conductOf(a.Run)
 		l.conduct.resume(i.spec.Found, a.Run == l.last.Memory.LastRun && !or(start.Ready, a.ReadySince).IsZero())
 		if !a.Draining.IsZero() {

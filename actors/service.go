@@ -68,10 +68,12 @@ func (v *Service) AcquirePassive() *Gate {
 	return nil
 }
 
-// InUse tells whether a lease that holds the service up is out.
-func (v *Service) InUse() bool {
-	g := v.gate.Load()
-	return g != nil && holding(g.word.Load()) > 0
+// Leases are those that are out on the present run, or the last.
+func (v *Service) Leases() (out Leases) {
+	if g := v.gate.Load(); g != nil {
+		out.Holding, out.Passive = g.Counts()
+	}
+	return out
 }
 
 // Claim is Acquire for a request that was granted its Wait.

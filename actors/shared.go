@@ -3,39 +3,91 @@ package actors
 import "time"
 
 // While one engine takes the place of another, the older one still serves the
-// requests that it had begun. What they are sent to is the younger one's: a
-// lease of its own holds each run up that the older one uses. Of a run that the
-// older one drains, that lease is the last one, on a gate that is shut.
+// requests that it had begun. What they are sent to is the younger one's: for
+// each lease that the older one has out there is one of the younger one's, so
+// that the run is held up, and of a service that gives few at one time no more
+// are out than that. Of a run that the older one drains, these are the last
+// ones, on a gate that is shut.
 
-type unshare struct{} // the earlier engine uses the run no longer
+// Leases are those that are out on a run.
+type Leases struct {
+	Holding int // they hold the service up
+	Passive int // they do not
+}
+
+type unshare struct{ left Leases } // that the earlier engine still has
 
 // Unshare tells that the earlier engine no longer uses the run it has left (see
 // Spec.Shared). That counts as a use of it. Further calls do nothing.
-func (v *Service) Unshare() { v.tell(unshare{}) }
+func (v *Service) Unshare() { v.UnshareTo(Leases{}) }
 
-// shared is the lease on a run that an earlier engine uses.
+// UnshareTo is Unshare, but for some leases that are left.
+func (v *Service) UnshareTo(left Leases) { v.tell(unshare{left}) }
+
+// shared is the leases on a run that an earlier engine uses.
 type shared struct {
-	run   Run // 0: none
+	run   Run    // 0: none
+	out   Leases // as the earlier engine has them
 	gate  *Gate
 	ended lateUse // that had no gate yet
 }
 
-// opened takes the lease when the run has its gate: nobody but the actor could
-// shut that again, so it succeeds.
+// shared is what the earlier engine has of the run.
+func (s *Spec) shared(r Run) shared {
+	out := s.SharedLeases
+	if s.Shared {
+		out.Holding = max(out.Holding, 1)
+	}
+	if out == (Leases{}) {
+		return shared{}
+	}
+	return shared{run: r, out: out}
+}
+
+// opened takes the leases when the run has its gate, whether there is room for
+// them or not: they are out.
 func (s *shared) opened(g *Gate) {
-	if s.run != 0 && s.run == g.Run() && s.gate == nil && g.Acquire() {
+	if s.run != 0 && s.run == g.Run() && s.gate == nil {
+		g.admit(s.out)
 		s.gate = g
 	}
 }
 
-func (s *shared) end() {
+// shrink gives back what the earlier engine has no longer.
+func (s *shared) shrink(left Leases) {
 	if s.run == 0 {
 		return
 	}
-	if s.gate != nil {
+	for s.out.Holding > left.Holding {
+		s.out.Holding--
+		relaxed := s.out.Passive < left.Passive
+		if relaxed {
+			s.out.Passive++
+		}
+		s.giveBack(relaxed)
+		if s.out.Holding == 0 {
+			s.ended = lateUse{s.run, time.Now()}
+		}
+	}
+	for ; s.out.Passive > left.Passive; s.out.Passive-- {
+		if s.gate != nil {
+			s.gate.ReleasePassive()
+		}
+	}
+	if s.out == (Leases{}) {
+		*s = shared{ended: s.ended}
+	}
+}
+
+// giveBack ends a lease that holds the service up, or makes it a passive one.
+func (s *shared) giveBack(relaxed bool) {
+	switch {
+	case s.gate == nil:
+	case relaxed:
+		s.gate.Relax()
+	default:
 		s.gate.Release()
 	}
-	*s = shared{ended: lateUse{s.run, time.Now()}}
 }
 
 // lateUse is a use by the earlier engine that ended before the run was found to be

@@ -45,6 +45,9 @@ type Spec struct {
 	// Shared says that the earlier engine still serves requests on the run of Last:
 	// it is held up until Unshare.
 	Shared bool
+	// SharedLeases are those that it has out; zero: one that holds the service up, if
+	// it is Shared.
+	SharedLeases Leases
 }
 
 // Managed is a service whose process is ours.

@@ -8,7 +8,7 @@ import (
 )
 
 // spawn gives each service that is started its actor.
-func (e *Engine) spawn(found map[string]*keeper.Process, shared map[string]bool) {
+func (e *Engine) spawn(found map[string]*keeper.Process, shared map[string]actors.Leases) {
 	own := environ()
 	var specs []actors.Spec
 	var started []*service
@@ -19,7 +19,8 @@ func (e *Engine) spawn(found map[string]*keeper.Process, shared map[string]bool)
 		}
 		if !s.ProxyOnly {
 			spec := s.spec(own, found[s.Name], e.memory.last(s.Name))
-			spec.Shared = shared[s.Name]
+			spec.SharedLeases = shared[s.Name]
+			spec.Shared = spec.SharedLeases.Holding > 0
 			s.keptUp = byTheClock(s.Schedule, time.Now())
 			spec.KeptUp = s.keptUp
 			specs, started = append(specs, spec), append(started, s)

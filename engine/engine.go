@@ -159,7 +159,7 @@ func LogFile(cfg *config.Config, service string) string {
 func logDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "logs") }
 
 // wakeActors opens the keeper and gives each service its actor.
-func (e *Engine) wakeActors(shared map[string]bool) error {
+func (e *Engine) wakeActors(shared map[string]actors.Leases) error {
 	if err := os.MkdirAll(logDir(e.cfg), 0o700); err != nil {
 		return fmt.Errorf("cannot keep state: %w; change stateDir in the config", err)
 	}

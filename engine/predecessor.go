@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"dynapm/actors"
 	"dynapm/actors/keeper/failpoint"
 	"dynapm/engine/takeover"
 	"dynapm/netio"
@@ -53,15 +54,18 @@ func (e *Engine) meet(s *sockets, o Options) (*predecessor, error) {
 }
 
 // take returns when the place is free, with the services that the engine before still uses.
-func (p *predecessor) take() (map[string]bool, error) {
+func (p *predecessor) take() (map[string]actors.Leases, error) {
 	if p == nil {
 		return nil, nil
 	}
-	names, err := p.Take()
+	uses, err := p.Take()
 	failpoint.Reached("engine.taken")
-	shared := map[string]bool{}
-	for _, name := range names {
-		shared[name] = true
+	shared := map[string]actors.Leases{}
+	for _, u := range uses {
+		if u.Holding == 0 && u.Passive == 0 { // of an engine that does not count them
+			u.Holding = 1
+		}
+		shared[u.Service] = actors.Leases{Holding: u.Holding, Passive: u.Passive}
 	}
 	return shared, err
 }
@@ -81,14 +85,14 @@ func (p *predecessor) follow(e *Engine) {
 	go func() {
 		defer p.Close()
 		adopt := func(c takeover.Client) { p.adopt(e, c) }
-		free := func(service string) {
-			if s := e.byName[service]; s != nil && s.actor != nil {
-				s.actor.Unshare()
+		free := func(left takeover.Use) {
+			if s := e.byName[left.Service]; s != nil && s.actor != nil {
+				s.actor.UnshareTo(actors.Leases{Holding: left.Holding, Passive: left.Passive})
 			}
 		}
 		err := p.Follow(adopt, free)
 		for _, s := range e.services {
-			free(s.Name)
+			free(takeover.Use{Service: s.Name})
 		}
 		if err != nil {
 			e.log.Warn("lost the engine before this one", "pid", p.Pid, "error", err)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -53,48 +54,73 @@ func (e *Engine) handOver() {
 	beside.Go(e.endAdmin)
 	e.server.Yield(heir{to})
 	failpoint.Reached("engine.yielded")
-	inUse := e.inUse()
+	before := e.uses()
 	if err := e.stepDown(false); err != nil {
 		e.log.Warn("not all was left in order", "error", err)
 	}
-	to.Yours(inUse)
+	uses := joined(before, e.uses())
+	to.Yours(uses)
 	failpoint.Reached("engine.given")
 	drained := make(chan struct{})
-	beside.Go(func() { e.tellFree(to, inUse, drained) })
+	beside.Go(func() { e.tellFree(to, uses, drained) })
 	e.drain()
 	close(drained)
 	beside.Wait()
 	to.Close()
 }
 
-// inUse names the services that have requests under way.
-func (e *Engine) inUse() []string {
-	var names []string
+// uses are the leases that are out for requests under way.
+func (e *Engine) uses() []takeover.Use {
+	var uses []takeover.Use
 	for _, s := range e.services {
-		if s.actor != nil && s.actor.InUse() {
-			names = append(names, s.Name)
+		if s.actor == nil {
+			continue
+		}
+		if u := s.use(); u.Holding > 0 || u.Passive > 0 {
+			uses = append(uses, u)
 		}
 	}
-	return names
+	return uses
+}
+
+func (s *service) use() takeover.Use {
+	out := s.actor.Leases()
+	return takeover.Use{Service: s.Name, Holding: out.Holding, Passive: out.Passive}
+}
+
+// joined has the most of both: until its actor has ended a service may give the leases that become free to those who wait
+// for them, and the end of a use tells the next engine when that was.
+func joined(uses, later []takeover.Use) []takeover.Use {
+	for _, u := range later {
+		at := slices.IndexFunc(uses, func(was takeover.Use) bool { return was.Service == u.Service })
+		if at < 0 {
+			uses = append(uses, u)
+			continue
+		}
+		uses[at].Holding, uses[at].Passive = max(uses[at].Holding, u.Holding), max(uses[at].Passive, u.Passive)
+	}
+	return uses
 }
 
 // freeStep is how late the next engine can learn that a service is used no longer. Its idle time counts from then.
 const freeStep = 50 * time.Millisecond
 
-// tellFree tells of each of the services when its last request has ended.
-func (e *Engine) tellFree(to *takeover.Successor, services []string, drained <-chan struct{}) {
+// tellFree tells of each of the uses when less is left of it, until they have ended.
+func (e *Engine) tellFree(to *takeover.Successor, uses []takeover.Use, drained <-chan struct{}) {
 	tick := time.NewTicker(freeStep)
 	defer tick.Stop()
-	for len(services) > 0 {
-		var still []string
-		for _, name := range services {
-			if e.byName[name].actor.InUse() {
-				still = append(still, name)
-			} else {
-				to.Free(name)
+	for len(uses) > 0 {
+		var still []takeover.Use
+		for _, was := range uses {
+			u := e.byName[was.Service].use()
+			if u != was {
+				to.Free(u)
+			}
+			if u.Holding > 0 || u.Passive > 0 {
+				still = append(still, u)
 			}
 		}
-		services = still
+		uses = still
 		select {
 		case <-tick.C:
 		case <-drained:

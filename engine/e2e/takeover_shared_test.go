@@ -39,3 +39,35 @@ services:
 	}
 	e.left()
 }
+
+// TestTakeoverCountsLeases: a service that serves two at a time gets two at a time, although two engines send to it.
+func TestTakeoverCountsLeases(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("one", "other")
+	e := w.start(`
+drainTimeout: 1m
+services:
+  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1m, maxConcurrent: 2}
+`)
+	one := e.later("GET", "two", atHold+"?gate=one", nil)
+	e.await("two", "request", 1)
+	other := e.later("GET", "two", atHold+"?gate=other", nil)
+	e.await("two", "request", 2)
+	waited := e.later("GET", "two", "/waited", nil)
+	e.parked("two", 1)
+	next := e.takeOver()
+	next.reach("two", "ready")
+	next.parked("two", 1)
+	if n := len(w.events("two", "request")); n != 2 {
+		t.Errorf("%d requests have reached it; want 2", n)
+	}
+	w.open("one")
+	w.outcome(one)
+	if got := w.seen(w.outcome(waited)); got.Requests != 3 {
+		t.Errorf("the request that waited came as its request %d", got.Requests)
+	}
+	w.open("other")
+	w.outcome(other)
+	e.left()
+}

@@ -16,8 +16,8 @@
 //	older    hello    version; refused, with the reason
 //	older    listener address, admin and a descriptor, for each; ready, supervisor
 //	older    client   the listener's index, the bytes read, a descriptor
-//	older    shared   a service that it still serves requests on; yours
-//	older    free     a service that it no longer does
+//	older    shared   a service that it still serves requests on, and how many leases it has; yours
+//	older    free     a service that it no longer does, or how many leases are left
 //
 // The end of the connection is the end of the one who closed it.
 package takeover

@@ -27,15 +27,17 @@ func (s *Successor) Hand(c Client) {
 }
 
 // Yours tells that the place is free, and which services have requests that this engine still serves.
-func (s *Successor) Yours(shared []string) {
-	for _, service := range shared {
-		s.say(packet{Do: doShared, Service: service})
+func (s *Successor) Yours(shared []Use) {
+	for _, u := range shared {
+		s.say(packet{Do: doShared, Service: u.Service, Holding: u.Holding, Passive: u.Passive})
 	}
 	s.say(packet{Do: doYours})
 }
 
-// Free tells that a service that was named by Yours has no such request any more.
-func (s *Successor) Free(service string) { s.say(packet{Do: doFree, Service: service}) }
+// Free tells how much is left of a use that was named by Yours.
+func (s *Successor) Free(left Use) {
+	s.say(packet{Do: doFree, Service: left.Service, Holding: left.Holding, Passive: left.Passive})
+}
 
 // Close sends what is still to be sent and ends the connection.
 func (s *Successor) Close() {

@@ -2,9 +2,11 @@ package takeover
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,14 +101,14 @@ func TestTakeover(t *testing.T) {
 	go func() {
 		s := <-o.yielded
 		s.Hand(Client{Listener: 3, Bytes: []byte("GET / HT"), FD: dup(t, near)})
-		s.Yours([]string{"blog", "shop"})
-		s.Free("shop")
+		s.Yours([]Use{{"blog", 1, 0}, {"shop", 2, 3}})
+		s.Free(Use{"shop", 0, 1})
 		s.Hand(Client{FD: dup(t, near)})
 		s.Close()
-		s.Free("blog") // too late, and no harm
+		s.Free(Use{Service: "blog"}) // too late, and no harm
 	}()
 	shared, err := p.Take()
-	if err != nil || strings.Join(shared, " ") != "blog shop" {
+	if err != nil || !slices.Equal(shared, []Use{{"blog", 1, 0}, {"shop", 2, 3}}) {
 		t.Fatalf("took %v, %v", shared, err)
 	}
 	var told []string
@@ -118,8 +120,8 @@ func TestTakeover(t *testing.T) {
 			}
 		}
 		unix.Close(c.FD)
-	}, func(service string) { told = append(told, service) })
-	if got := strings.Join(told, ","); err != nil || got != "GET / HT,shop," {
+	}, func(left Use) { told = append(told, fmt.Sprint(left)) })
+	if got := strings.Join(told, ","); err != nil || got != "GET / HT,{shop 0 1}," {
 		t.Errorf("followed %q, %v", got, err)
 	}
 	greeting := make([]byte, 5)

@@ -51,6 +51,8 @@ type packet struct {
 	Listener int    `json:"listener,omitempty"`
 	Bytes    []byte `json:"bytes,omitempty"`
 	Service  string `json:"service,omitempty"`
+	Holding  int    `json:"holding,omitempty"`
+	Passive  int    `json:"passive,omitempty"`
 
 	Supervisor Supervisor `json:"supervisor,omitzero"`
 
@@ -64,6 +66,8 @@ func (p packet) drop() {
 		unix.Close(p.FD)
 	}
 }
+
+func (p packet) use() Use { return Use{p.Service, p.Holding, p.Passive} }
 
 // wire is the connection of two engines. Sends are for one goroutine, and so are receives.
 type wire struct {

@@ -31,6 +31,13 @@ type Supervisor struct {
 	Watchdog time.Duration `json:"watchdog"` // how long it waits for a sign of life; 0: for ever
 }
 
+// A Use is the leases on a service for requests that the older engine serves.
+type Use struct {
+	Service string
+	Holding int // hold the service up
+	Passive int // do not
+}
+
 // Predecessor is the engine that is replaced, as the younger one sees it. One goroutine may use it.
 type Predecessor struct {
 	Pid        int
@@ -101,7 +108,7 @@ func refusal(m packet) error {
 }
 
 // Take asks for the place and returns when it is free: with the services whose runs the older engine still uses.
-func (p *Predecessor) Take() (shared []string, err error) {
+func (p *Predecessor) Take() (shared []Use, err error) {
 	if err := p.wire.say(packet{Do: doTake}); err != nil {
 		return nil, fmt.Errorf("cannot take over: %w", err)
 	}
@@ -114,7 +121,7 @@ func (p *Predecessor) Take() (shared []string, err error) {
 		case m.Do == doClient && m.FD >= 0:
 			p.clients = append(p.clients, Client{m.Listener, m.Bytes, m.FD})
 		case m.Do == doShared:
-			shared = append(shared, m.Service)
+			shared = append(shared, m.use())
 		case m.Do == doYours:
 			return shared, nil
 		default:
@@ -123,9 +130,9 @@ func (p *Predecessor) Take() (shared []string, err error) {
 	}
 }
 
-// Follow gives out the clients that come over, whose descriptors are the receiver's, and the services that the older engine
-// has ceased to use, until it has ended. The error says that it ended in another way than by leaving.
-func (p *Predecessor) Follow(adopt func(Client), free func(service string)) error {
+// Follow gives out the clients that come over, whose descriptors are the receiver's, and what is left of the older engine's
+// use of services, until it has ended. The error says that it ended in another way than by leaving.
+func (p *Predecessor) Follow(adopt func(Client), free func(left Use)) error {
 	for _, c := range p.clients {
 		adopt(c)
 	}
@@ -142,7 +149,7 @@ func (p *Predecessor) Follow(adopt func(Client), free func(service string)) erro
 		case m.Do == doClient && m.FD >= 0:
 			adopt(Client{m.Listener, m.Bytes, m.FD})
 		case m.Do == doFree:
-			free(m.Service)
+			free(m.use())
 		default:
 			return refusal(m)
 		}
