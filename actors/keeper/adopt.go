@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adoptMarked takes into care the services of a keeper that was killed. They
-// went on without it; the marks in their environment tell whose they are.
+// adoptMarked takes into care the services and start commands of a keeper that
+// was killed. They went on without it; the marks in their environment tell whose
+// they are.
 func (s *server) adoptMarked() error {
 	led, err := s.findLeaders()
 	if err != nil {

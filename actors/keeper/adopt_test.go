@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -115,8 +117,8 @@ func TestBothKilled(t *testing.T) {
 	b.noExit()
 }
 
-// Engine and keeper are both killed: what has no marks, or is a start command that
-// stayed, is kept by the next keeper once the engine that has it on record says so.
+// Engine and keeper are both killed: what has no marks, or is a start command that no
+// shell runs, is kept by the next keeper once the engine that has it on record says so.
 func TestAdoptOnRecord(t *testing.T) {
 	b := newBench(t)
 	p := b.launch(self("pause"), as(RoleStart), func(c *Command) { c.Output = "" })
@@ -157,6 +159,48 @@ func TestAdoptOnRecord(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	b.noExit()
+}
+
+// Engine and keeper are both killed: a start command that runs is known to the next keeper, whether it is the shell or
+// what the shell has become. What one has left behind is not, although it leads a session of its own.
+func TestStartCommandIsFound(t *testing.T) {
+	b := newBench(t)
+	start := func(run uint64, line string) Process {
+		return b.launch([]string{"/bin/sh", "-c", line}, as(RoleStart), ofRun(run), func(c *Command) { c.Output = "" })
+	}
+	pause := strings.Join(self("pause"), " ")
+	shell := start(1, pause+" & setsid "+pause+" & wait")
+	become := start(2, "setsid "+pause+" & exec "+pause)
+	gone := start(3, "setsid "+pause+" & cd .")
+	if e := b.exit(gone); e.Code != 0 {
+		t.Fatalf("%+v", e)
+	}
+	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
+	b.until("all to be there", func() bool { return len(sleeping(b)) == 5 })
+	keeper := b.keeperPid()
+	b.Close()
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
+	b.open()
+	if all, err := b.List(); err != nil || len(all) != 2 || !b.isKept(shell) || !b.isKept(become) {
+		t.Errorf("%v, %v, want %v and %v", all, err, shell, become)
+	}
+	for _, pid := range append(sleeping(b), shell.Pid) {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// sleeping are the processes of start commands that have become the test binary.
+func sleeping(b *bench) (pids []int) {
+	for _, pid := range marked(b.t, b.dir) {
+		argv, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+		if strings.HasPrefix(string(argv), self("pause")[0]+"\x00") && strings.Contains(string(argv), "\x00pause\x00") {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
 }
 
 // The keeper is killed again and again while services are launched. None runs

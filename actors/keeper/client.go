@@ -155,8 +155,8 @@ func (c *Client) Launch(cmd Command) (Process, error) {
 // must not run twice.
 //
 // The same keeper knows what became of it. A new one knows a service by its
-// marks; a command of a delegated service it cannot tell from what the command
-// left, so that one is given up.
+// marks, and a start command while that runs; whether one was run that is not
+// there nobody can tell, so it is given up, as are the other commands.
 func repetition(asked, to *link, role Role) repeat {
 	switch {
 	case asked == nil:
@@ -191,8 +191,8 @@ func (c *Client) List() ([]Process, error) {
 
 // Adopt makes the keeper keep what an engine knows to have been launched under
 // an earlier one, less what has ended since. By itself a keeper knows what it has
-// not launched by its marks alone: not a service that has overwritten them, nor a
-// start command that stayed. Of each it takes Service, Run, Role, Pid and StartTime.
+// not launched by its marks alone: not what has overwritten them.
+// Of each it takes Service, Run, Role, Pid and StartTime.
 func (c *Client) Adopt(list []Process) error {
 	var there []Process
 	for _, p := range list {

@@ -86,8 +86,8 @@ func belongs(p procStat, k kept, dir string) (bool, error) {
 
 // leaders returns the one process of each marked service run that leads it:
 // the session leader that is the eldest, or the eldest if its leader is dead.
-// Only a service is known so. What carries the marks of a delegated command
-// may as well be the daemon it left, which is not ours.
+// What carries the marks of a start command may as well be the daemon it left,
+// which is not ours: that must be the command itself.
 //
 // It is not settled if there may be more: look again.
 func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool) {
@@ -97,11 +97,11 @@ func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool
 		if !p.alive() || p.pid == selfPid {
 			continue
 		}
-		m, err := readMarks(p.pid, dir)
+		m, err := marksToLead(p, dir)
 		if errors.Is(err, errUnsettled) {
 			settled = false
 		}
-		if err != nil || m.role != RoleService {
+		if err != nil {
 			continue
 		}
 		if other, taken := found[m]; !taken || leads(p, other) {
@@ -109,6 +109,20 @@ func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool
 		}
 	}
 	return found, settled
+}
+
+// marksToLead are those of a process that may lead its run.
+func marksToLead(p procStat, dir string) (marks, error) {
+	m, err := readMarks(p.pid, dir)
+	if err != nil || m.role == RoleService {
+		return m, err
+	}
+	if m.role == RoleStart {
+		if is, err := isLeader(p); is || err != nil {
+			return m, err
+		}
+	}
+	return m, errUnmarked
 }
 
 func leads(p, other procStat) bool {

@@ -69,8 +69,9 @@ func (s *server) launched(l *launch) (frame, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, k := range s.kept {
-		// A keeper that found the process by its marks knows no token.
-		adopted := k.token == "" && l.Role == RoleService && k.marks() == marks{l.Service, l.Run, l.Role}
+		// A keeper that found the process by its marks knows no token. A run has one
+		// service or start command.
+		adopted := k.token == "" && (l.Role == RoleService || l.Role == RoleStart) && k.marks() == marks{l.Service, l.Run, l.Role}
 		if k.token == l.Token || adopted {
 			return frame{Do: doReply, Process: &k.Process}, true
 		}
@@ -137,6 +138,9 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 		}
 	}
 	p := &program{marks: marks{c.Service, c.Run, c.Role}, argv: c.Argv, dir: c.Dir, logs: c.Logs}
+	if c.Role == RoleStart {
+		p.argv, c.Env = asLeader(c.Argv, c.Env)
+	}
 	if p.dir == "" {
 		p.dir = "/"
 	}

@@ -19,6 +19,13 @@ const (
 	markRun     = "DYNAPM_RUN"
 	markRole    = "DYNAPM_ROLE"
 	markDir     = "DYNAPM_STATE_DIR"
+
+	// markLeader tells a start command from what it leaves behind, which has its
+	// marks and may lead a session too. The shell has the word notYet here, and
+	// puts its pid there: so what has another pid is not the command, but something
+	// that was executed by it.
+	markLeader = "DYNAPM_LEADER"
+	notYet     = "shell"
 )
 
 // engineOnly are the variables by which a service manager talks to the engine
@@ -66,6 +73,16 @@ func environment(env []string, m marks, dir string) ([]string, error) {
 	return kept, nil
 }
 
+// asLeader has the shell of a start command say by its environment which process the
+// command is (see markLeader). What is no line for a shell stays as it is.
+func asLeader(argv, env []string) (newArgv, newEnv []string) {
+	if len(argv) != 3 || argv[1] != "-c" {
+		return argv, env
+	}
+	return []string{argv[0], argv[1], "export " + markLeader + "=$$; " + argv[2]},
+		append(slices.Clip(env), markLeader+"="+notYet)
+}
+
 // lookup returns the value of key in env.
 func lookup(env []string, key string) (string, bool) {
 	for _, kv := range env {
@@ -103,6 +120,23 @@ func readMarks(pid int, dir string) (marks, error) {
 		}
 	}
 	return marks{}, errUnmarked
+}
+
+// isLeader tells whether a process with the marks of a start command is that itself.
+func isLeader(p procStat) (bool, error) {
+	if p.session != p.pid {
+		return false, nil
+	}
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
+	if err == nil && len(environ) == 0 {
+		return false, errUnsettled
+	}
+	for kv := range bytes.SplitSeq(environ, []byte{0}) {
+		if value, ok := strings.CutPrefix(string(kv), markLeader+"="); ok {
+			return value == notYet || value == strconv.Itoa(p.pid), nil
+		}
+	}
+	return false, nil
 }
 
 var (

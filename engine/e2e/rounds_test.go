@@ -93,25 +93,12 @@ func trapsOf(names []string, seed uint64) []trap {
 	return all
 }
 
-// stays is a start command in the foreground. Its stop command ends it too: if keeper and engine are killed between its
-// fork and the record of its pid, it is known by what it listens on alone, and only its stop command can stop it.
-const stays = `
-  foreground:
-    base: http://127.0.0.1:{{port "foreground"}}
-    commands:
-      start: 'echo $$ > foreground.pid; exec {{sh "foreground"}} -listen=127.0.0.1:{{port "foreground"}}'
-      stop: 'kill $(cat foreground.pid)'
-      check: grep -q '^State:.[^ZX]' /proc/$(cat foreground.pid)/status
-    idleTimeout: 5m
-    startTimeout: 10s
-`
-
 func newRound(t *testing.T, a trap) *round {
 	r := &round{world: newWorld(t), trap: a, leaving: map[*engine]bool{}}
 	if err := os.Mkdir(r.traps(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.file = r.config(pursuits + serviceOf("daemon", "daemon", "", "startTimeout: 10s") + stays)
+	r.file = r.config(pursuits + serviceOf("daemon", "daemon", "", "startTimeout: 10s") + serviceOf("foreground", "foreground", "", "startTimeout: 10s"))
 	return r
 }
 
