@@ -90,6 +90,17 @@ func (c *common) begin(ch *child) {
 	close(c.begun)
 }
 
+// exited waits for the end of the process. It is false if nobody is to be told any
+// more: the run is over, or left to the next engine.
+func (c *common) exited() bool {
+	select {
+	case <-c.child.done:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}
+
 // probe waits for the service to pass its check.
 func (c *common) probe(until time.Time, expected time.Duration) {
 	check := c.v.spec.Check

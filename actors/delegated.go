@@ -98,7 +98,9 @@ func (d *delegated) intend(r Record) {
 // await reports what became of the start command. With success it has only
 // returned; a status that was lost may have been that.
 func (d *delegated) await() {
-	<-d.child.done
+	if !d.exited() {
+		return
+	}
 	e := d.child.exit
 	failpoint.Reached("run.returned")
 	if e.Unknown || e.Code == 0 && e.Signal == 0 {

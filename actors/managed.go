@@ -49,7 +49,9 @@ func (m *managed) start() {
 
 // await reports the exit, with the last output if nobody asked for it.
 func (m *managed) await() {
-	<-m.child.done
+	if !m.exited() {
+		return
+	}
 	reason := exitText(m.child.exit)
 	if !m.ending() {
 		reason = withTail(reason, m.output(), 0)
