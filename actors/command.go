@@ -95,8 +95,8 @@ func (c *common) command(ctx context.Context, role keeper.Role, line string) err
 	return errors.New(withTail(fmt.Sprintf("the %s command %s", role, exitText(ch.exit)), cmd.Output, from))
 }
 
-// remoteDial bounds the question whether another machine listens.
-const remoteDial = time.Second
+// listenDial bounds the question whether somebody listens whom this machine does not know of.
+const listenDial = time.Second
 
 // listens tells whether anybody listens at the address of a service. The system
 // knows it of this machine; of another, or of a container with an address of its
@@ -114,7 +114,7 @@ func listens(address string) bool {
 		if err != nil || ip.Addr().IsLoopback() || ip.Addr().IsUnspecified() {
 			continue
 		}
-		if conn, err := net.DialTimeout("tcp", candidate, remoteDial); err == nil {
+		if conn, err := net.DialTimeout("tcp", candidate, listenDial); err == nil {
 			conn.Close()
 			return true
 		}

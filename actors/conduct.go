@@ -198,15 +198,20 @@ func (c *common) toSpeak(ctx context.Context) error {
 
 // heldBy says, if something listens at the address of the service, who it is.
 func (c *common) heldBy() (string, bool) {
-	address := c.v.spec.Address
-	if !listens(address) {
+	if !listens(c.v.spec.Address) {
 		return "", false
 	}
+	return c.holder(), true
+}
+
+// holder says who listens at the address of the service.
+func (c *common) holder() string {
+	address := c.v.spec.Address
 	holder, known := probe.Holder(address)
 	if !known {
 		holder = "another process"
 	}
-	return fmt.Sprintf("%s is held by %s; stop that, or give the service another address", address, holder), true
+	return fmt.Sprintf("%s is held by %s; stop that, or give the service another address", address, holder)
 }
 
 // endedAway is why a run of an earlier engine is over.

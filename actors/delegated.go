@@ -50,13 +50,13 @@ func (d *delegated) pass(from, to phase) bool {
 func (d *delegated) launch(r Record) { go d.start(r) }
 
 func (d *delegated) start(r Record) {
-	if reason, held := d.heldBy(); held {
+	if d.listens() {
 		d.begin(nil)
 		if d.isUpAlready() {
 			d.tell(Launched{Fact: d.fact()})
 			return
 		}
-		d.over(reason)
+		d.over(d.holder())
 		return
 	}
 	d.intend(r)
@@ -258,7 +258,7 @@ func (d *delegated) up() string {
 		case saysNothing(err):
 			return fmt.Sprintf("what its check found is not known: %v", err) // and is not that it is down
 		}
-	case listens(d.v.spec.Address):
+	case d.listens():
 		return d.v.spec.Address + " is still listened at"
 	}
 	return ""

@@ -81,7 +81,7 @@ func (d *delegated) isThere(ctx context.Context, coming time.Time) bool {
 // listensBy tells whether anybody listens at the address, now or until coming.
 func (d *delegated) listensBy(ctx context.Context, coming time.Time) bool {
 	for step := firstLook; ; step = min(2*step, lastLook) {
-		if listens(d.v.spec.Address) {
+		if d.listens() {
 			return true
 		}
 		left := time.Until(coming)
@@ -122,7 +122,7 @@ func (d *delegated) isAnothers(ctx context.Context) bool {
 // up, what listens now and fails the check is another's, and not to be stopped.
 func (d *delegated) leftToAnother(ctx context.Context) bool {
 	<-d.begun
-	if !d.wasReady.Load() || !listens(d.v.spec.Address) {
+	if !d.wasReady.Load() || !d.listens() {
 		return false
 	}
 	if look := d.look(ctx); look.Err == nil || !look.Decided || !d.pass(stopping, gone) {
@@ -147,8 +147,18 @@ func (d *delegated) look(ctx context.Context) probe.Result {
 }
 
 func (d *delegated) notOurs() string {
-	holder, _ := d.heldBy()
-	return "what listens fails the check and is not taken for the service; " + holder
+	return "what listens fails the check and is not taken for the service; " + d.holder()
+}
+
+// listens tells whether anybody listens at the address, in this machine's tables or behind a rule by which the kernel
+// sends connections on, as Docker's are without its userland proxy.
+func (d *delegated) listens() bool {
+	if probe.Listening(d.v.spec.Address) {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(d.ctx, listenDial)
+	defer cancel()
+	return probe.Answers(ctx, d.v.spec.Address)
 }
 
 func (d *delegated) is(p phase) bool {

@@ -50,6 +50,22 @@ func connect(ctx context.Context, address string) (socket, error) {
 	return socket(fd), nil
 }
 
+// Answers tells whether a connection to address, or to another of its Candidates, is taken. That is also so where the
+// kernel sends it elsewhere, and nobody of this machine listens.
+func Answers(ctx context.Context, address string) bool {
+	candidates, err := Candidates(address)
+	if err != nil {
+		return false
+	}
+	for _, c := range candidates {
+		if s, err := connect(ctx, c); err == nil {
+			s.close()
+			return true
+		}
+	}
+	return false
+}
+
 // finish waits for the result of a pending connect.
 func finish(ctx context.Context, fd int) error {
 	for ctx.Err() == nil {
