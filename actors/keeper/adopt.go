@@ -58,6 +58,9 @@ func (s *server) adopt(list []Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range list {
+		if p.Asked {
+			s.noteAsked(p.marks())
+		}
 		if k := s.kept[p.identity()]; k != nil && k.adopted && k.Logs == (Logs{}) && p.Logs.MaxSize > 0 {
 			// Found by its marks, which do not tell these.
 			k.Output, k.Logs, k.Unmet = p.Output, p.Logs, p.Unmet

@@ -247,3 +247,44 @@ func TestKeeperKilledAmidLaunches(t *testing.T) {
 	}
 	b.noExit()
 }
+
+// What was told to end keeps its time although the keeper is killed meanwhile, whether its leader had ended by then or
+// ends later.
+func TestTimeToEndOutlivesTheKeeper(t *testing.T) {
+	for name, ended := range map[string]bool{"the leader is dead": true, "the leader ends later": false} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.launch(self("child", "session", "ignore-term"))
+			child := b.childPid()
+			b.printed("up")
+			signal := syscall.SIGTERM
+			if !ended {
+				signal = syscall.SIGWINCH // which no process minds
+			}
+			if err := b.Signal(p, signal); err != nil {
+				t.Fatal(err)
+			}
+			b.until("the leader to end", func() bool { return !isAlive(p.Pid) || !ended })
+			old := b.killKeeper()
+			b.until("a new keeper", func() bool { return b.keeperPid() != old })
+			if !ended {
+				if err := syscall.Kill(p.Pid, syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.until("the leader to be dead", func() bool { return !isAlive(p.Pid) })
+			for n := 0; n < 1000 && !t.Failed(); n++ { // what is not given time ends within less
+				if !isAlive(child) || !b.isKept(p) {
+					t.Error("what the leader left was given no time to end")
+				}
+			}
+			if err := b.Signal(p, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			b.until("nothing of it to be kept", func() bool { all, err := b.List(); return err == nil && len(all) == 0 })
+			if isAlive(child) {
+				t.Error("it is alive")
+			}
+		})
+	}
+}

@@ -179,6 +179,9 @@ func (c *Client) token() string {
 // every descendant that left the group. With SIGKILL it returns once none of
 // them is left. p may be any copy; Pid and StartTime name it.
 func (c *Client) Signal(p Process, sig syscall.Signal) error {
+	if sig != 0 && sig != syscall.SIGKILL {
+		c.noteAsked(p)
+	}
 	_, err := c.ask(frame{Do: doSignal, Process: &p, Signal: sig})
 	return err
 }

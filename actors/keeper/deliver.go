@@ -72,6 +72,16 @@ func (c *Client) remember(list ...Process) {
 	}
 }
 
+// noteAsked keeps in mind that p was told to end, or a keeper that takes over would grant no time to what it leaves.
+func (c *Client) noteAsked(p Process) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, there := c.kept[p.identity()]; there {
+		known.Asked = true
+		c.kept[p.identity()] = known
+	}
+}
+
 // noteReady queues the news that p is ready, unless it is known.
 func (c *Client) noteReady(p Process) {
 	c.mu.Lock()

@@ -104,6 +104,8 @@ type Process struct {
 	Logs   Logs   `json:"logs,omitzero"`
 	// Ready: it said so on its NOTIFY_SOCKET.
 	Ready bool `json:"ready,omitempty"`
+	// Asked: it was told to end, so that what the leader leaves has time to.
+	Asked bool `json:"asked,omitempty"`
 }
 
 // Exit is the end of a process. Of Code and Signal one counts: Signal is zero

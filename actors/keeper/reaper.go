@@ -46,7 +46,7 @@ func (s *server) bury(pid int) {
 	defer s.mu.Unlock()
 	k := s.leader(pid)
 	failpoint.Reached("keeper.exited")
-	if k != nil && k.Role == RoleService && !k.asked {
+	if k != nil && k.Role == RoleService && !k.Asked {
 		unix.Kill(-pid, unix.SIGKILL)
 	}
 	var status syscall.WaitStatus
@@ -75,7 +75,7 @@ func (s *server) finish(k *kept, exit Exit) {
 		s.mu.Lock()
 		left := *k
 		s.mu.Unlock()
-		if !left.asked || !s.await(left) || !removeAll(left.Cgroup) {
+		if !left.Asked || !s.await(left) || !removeAll(left.Cgroup) {
 			s.sweep(left)
 		}
 		failpoint.Reached("keeper.swept")

@@ -67,8 +67,6 @@ type kept struct {
 	members map[int]bool
 	// strays are the descendants outside its group when it was last signalled.
 	strays []procStat
-	// asked: it was told to end, so that what the leader leaves has time to.
-	asked bool
 	// killed is closed when that time is over.
 	killed chan struct{}
 	// ended is closed when nothing of it is left and its exit is recorded.

@@ -69,7 +69,7 @@ func (s *server) signalGroup(k *kept, strays []procStat, sig syscall.Signal) err
 	if sig == syscall.SIGKILL {
 		k.kill()
 	} else {
-		k.asked = true
+		s.noteAsked(k.marks())
 	}
 	if k.gone {
 		return nil // what is left is signalled one by one
@@ -86,6 +86,16 @@ func (s *server) signalGroup(k *kept, strays []procStat, sig syscall.Signal) err
 		return nil
 	}
 	return err
+}
+
+// noteAsked notes that a run was told to end. What is left of one whose leader has ended is kept by itself where a keeper
+// found it by its marks. The caller holds the lock.
+func (s *server) noteAsked(m marks) {
+	for _, k := range s.kept {
+		if k.marks() == m {
+			k.Asked = true
+		}
+	}
 }
 
 // wakesUp tells whether sig asks a process to end by itself, which a stopped
