@@ -181,7 +181,7 @@ func (d *delegated) stop(patience context.Context, reason string) {
 	line := d.v.spec.Delegated.Stop
 	var failed error
 	if line != "" {
-		failed = d.command(patience, keeper.RoleStop, line)
+		failed = d.unstart(patience, line)
 		failpoint.Reached("run.unstarted")
 	}
 	if errors.Is(failed, errStatusLost) {
@@ -203,6 +203,17 @@ func (d *delegated) stop(patience context.Context, reason string) {
 		why += "; it has no stop command"
 	}
 	d.tell(StillUp{d.fact(), why})
+}
+
+// unstart runs the stop command. If nobody knows whether it was run, it is run again: that it was not is not seen of a
+// service that has yet to come up.
+func (d *delegated) unstart(patience context.Context, line string) error {
+	for {
+		err := d.command(patience, keeper.RoleStop, line)
+		if !errors.Is(err, keeper.ErrLost) || patience.Err() != nil {
+			return err
+		}
+	}
 }
 
 // endForeground ends a start command that stayed, and only itself.

@@ -9,20 +9,25 @@ import (
 // launching is a round whose trap springs while the start command of a service that stays in the foreground is launched.
 // The service does not listen yet.
 func launching(t *testing.T, a trap) *round {
+	r := withTrap(t, a, serviceOf("foreground", "foreground", `"-start-gate=listens"`, "startTimeout: 1m"))
+	r.arm()
+	go r.wake("foreground")
+	r.until("the trap to be sprung", r.isSprung)
+	r.await("foreground", "start", 1)
+	r.execute()
+	return r
+}
+
+// withTrap is a round of some services whose trap is not armed yet. There is the gate listens.
+func withTrap(t *testing.T, a trap, services string) *round {
 	w := newWorld(t)
 	w.gate("listens")
 	r := &round{world: w, trap: a, leaving: map[*engine]bool{}}
 	if err := os.Mkdir(r.traps(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	r.file = r.config("services:\n" + serviceOf("foreground", "foreground", `"-start-gate=listens"`, "startTimeout: 1m"))
-	e := r.bring()
-	e.ready()
-	r.arm()
-	go r.wake("foreground")
-	r.until("the trap to be sprung", r.isSprung)
-	r.await("foreground", "start", 1)
-	r.execute()
+	r.file = r.config("services:\n" + services)
+	r.bring().ready()
 	return r
 }
 
@@ -59,4 +64,29 @@ func TestLaunchThatIsOnNoRecord(t *testing.T) {
 	}
 	e.stopped("foreground", e.stop("foreground"))
 	r.none("foreground")
+}
+
+// TestStopCommandThatWasCutOff: the keeper is killed before it has run a stop command. The service does not listen yet,
+// and is not taken for one that is down.
+func TestStopCommandThatWasCutOff(t *testing.T) {
+	t.Parallel()
+	r := withTrap(t, trap{"keeper.asked", 1, "self"}, `
+  daemon:
+    base: http://127.0.0.1:{{port "daemon"}}
+    commands:
+      start: '{{sh "daemon" "-start-gate=listens"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
+      stop: 'kill $(cat daemon.pid)'
+    startTimeout: 1m
+    idleTimeout: 1m
+`)
+	e := r.present()
+	e.later("GET", "daemon", "/", nil)
+	r.await("daemon", "start", 1)
+	e.until("the start command to have returned", func() bool { return e.inspect("daemon").Pid == 0 })
+	r.arm()
+	stop := e.stop("daemon")
+	r.until("the trap to be sprung", r.isSprung)
+	r.execute()
+	e.stopped("daemon", stop)
+	r.none("daemon")
 }
