@@ -47,6 +47,44 @@ func isPattern(data []byte, offset int64) bool {
 	return true
 }
 
+// isChunked reports whether a body comes in chunks.
+func isChunked(head []byte) bool {
+	for line := range bytes.SplitSeq(head, crlf2[:2]) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte("transfer-encoding")) {
+			return bytes.EqualFold(bytes.TrimSpace(value), []byte("chunked"))
+		}
+	}
+	return false
+}
+
+// unchunk gives a body that came in chunks, without trailers, and whether it is whole, which is the end of it.
+func unchunk(data []byte) (body []byte, whole bool, wrong string) {
+	for {
+		line, rest, found := bytes.Cut(data, crlf2[:2])
+		if !found {
+			return nil, false, ""
+		}
+		size, err := strconv.ParseUint(string(line), 16, 31)
+		if err != nil {
+			return nil, false, "a chunk without size"
+		}
+		if uint64(len(rest)) < size+2 {
+			return nil, false, ""
+		}
+		if string(rest[size:size+2]) != "\r\n" {
+			return nil, false, "a chunk longer than its size"
+		}
+		if data = rest[size+2:]; size == 0 {
+			if len(data) > 0 {
+				return nil, false, "more bytes than promised"
+			}
+			return body, true, ""
+		}
+		body = append(body, rest[:size]...)
+	}
+}
+
 // contentLength finds the length of the body in a head.
 func contentLength(head []byte) (int64, bool) {
 	for line := range bytes.SplitSeq(head, crlf2[:2]) {

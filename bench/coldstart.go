@@ -14,49 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// coldAddresses are where the services of the cases listen, whoever starts them.
-func coldAddresses() ([]netip.AddrPort, error) {
-	var all []netip.AddrPort
-	for range coldCases {
-		address, err := freeAddress()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, address)
-	}
-	return all, nil
-}
-
-func coldName(at int) string { return fmt.Sprintf("cold%d", at) }
-func coldHost(at int) string { return coldName(at) + ".bench.test" }
-
-// coldCommand is the command of a case, in the form in which a config has it: a list, or one line for the shell.
-func (s *site) coldCommand(at int) []string {
-	argv := []string{s.server, s.cold[at].String()}
-	if coldCases[at].slow {
-		argv = append(argv, coldDelay.String())
-	}
-	if coldCases[at].shell {
-		argv = []string{"ulimit -c 0; exec " + strings.Join(argv, " ")}
-	}
-	return argv
-}
-
-// coldConf has the services of the cases.
-func (s *site) coldConf() string {
-	var text strings.Builder
-	for at := range coldCases {
-		command := s.coldCommand(at)
-		run := fmt.Sprintf("%q", command[0])
-		if !coldCases[at].shell {
-			run = fmt.Sprintf("[%s]", strings.ReplaceAll(strings.Trim(fmt.Sprintf("%q", command), "[]"), `" "`, `", "`))
-		}
-		fmt.Fprintf(&text, "  %s: {host: %s, run: %s, base: \"http://%s\", idleTimeout: 6h}\n",
-			coldName(at), coldHost(at), run, s.cold[at])
-	}
-	return text.String()
-}
-
 // runGet is the role of the client of the shell loop: one GET, and whether it was answered.
 func runGet(args []string) error {
 	address, err := netip.ParseAddrPort(args[0])
@@ -72,7 +29,7 @@ func runGet(args []string) error {
 // directly starts the command of a case as the engine does, in a session of its own, and asks until it answers.
 func (s *site) directly(ctx context.Context, at int) (time.Duration, error) {
 	argv := s.coldCommand(at)
-	if coldCases[at].shell {
+	if s.coldCases[at].form == formShell {
 		argv = []string{"/bin/sh", "-c", argv[0]}
 	}
 	began := time.Now()
@@ -80,12 +37,14 @@ func (s *site) directly(ctx context.Context, at int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() {
-		unix.Kill(-pid, unix.SIGKILL)
-		reap(pid)
-	}()
 	err = getUntil(ctx, s.cold[at])
-	return time.Since(began), err
+	took := time.Since(began)
+	if s.coldCases[at].form == formContainer {
+		err = errors.Join(err, s.stopContainer(ctx, at))
+	}
+	unix.Kill(-pid, unix.SIGKILL)
+	reap(pid)
+	return took, err
 }
 
 // retryStep is what a client waits that asks until it is answered.
@@ -109,7 +68,7 @@ func getUntil(ctx context.Context, address netip.AddrPort) error {
 // inShellLoop is what people write who have no gateway: start it, and ask again every 10 ms. It is over when the shell is.
 func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
 	command := strings.Join(s.coldCommand(at), " ")
-	if coldCases[at].shell {
+	if s.coldCases[at].form == formShell {
 		command = "sh -c '" + command + "'"
 	}
 	script := fmt.Sprintf("%s & until %s=get %s %s; do sleep 0.01; done", command, roleSwitch, s.self, s.cold[at])
@@ -121,6 +80,9 @@ func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
 	err = reap(pid)
 	took := time.Since(began)
 	unix.Kill(-pid, unix.SIGKILL)
+	if s.coldCases[at].form == formContainer {
+		err = errors.Join(err, s.stopContainer(ctx, at))
+	}
 	return took, errors.Join(err, untilFree(ctx, s.cold[at]))
 }
 

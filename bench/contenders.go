@@ -18,17 +18,24 @@ const (
 	kindNginx   = "nginx"
 	kindHAProxy = "haproxy"
 	kindCaddy   = "caddy"
+	kindNode    = "node"    // the DynaPM of Node
+	kindSablier = "sablier" // with nginx
 	kindOther   = "other"
 	kindDirect  = "direct" // no proxy at all: the client at the backend
 )
 
 // contender is a way to get from the client to the backend.
 type contender struct {
-	name  string
-	kind  string
-	needs string // a program that has to be installed
-	start func(s *site, dir string, listen netip.AddrPort, t terms) (*process, error)
+	name     string
+	kind     string
+	needs    string // a program that has to be installed
+	starts   bool   // services, when one is asked for
+	lessWork bool   // it forwards less than the others
+	start    func(s *site, dir string, listen netip.AddrPort, t terms) (*process, error)
 }
+
+// ourOwn: it is an engine, with a keeper.
+func (c contender) ourOwn() bool { return c.kind == kindOurs || c.name == besideName }
 
 func (c contender) peer() bool { return slices.Contains(peerKinds, c.kind) }
 
@@ -50,7 +57,7 @@ const besideName = "beside"
 
 func allContenders(beside string) []contender {
 	all := []contender{
-		{name: ourName, kind: kindOurs, start: startEngine("")},
+		{name: ourName, kind: kindOurs, starts: true, start: startEngine("")},
 		{name: "nginx-1", kind: kindNginx, needs: "nginx", start: startNginx(1)},
 		{name: "nginx-2", kind: kindNginx, needs: "nginx", start: startNginx(2)},
 		{name: "haproxy-1", kind: kindHAProxy, needs: "haproxy", start: startHAProxy(1)},
@@ -61,9 +68,22 @@ func allContenders(beside string) []contender {
 		{name: "direct", kind: kindDirect},
 	}
 	if beside != "" {
-		all = slices.Insert(all, 1, contender{name: besideName, kind: kindOther, start: startEngine(beside)})
+		all = slices.Insert(all, 1, contender{name: besideName, kind: kindOther, starts: true, start: startEngine(beside)})
 	}
 	return all
+}
+
+// withOptional adds the gateways that start services, as ours does, where they are given, and says which are not.
+func withOptional(all []contender) (more []contender, missing []string) {
+	for _, find := range []func() (contender, string){nodeContender, sablierContender} {
+		c, why := find()
+		if why != "" {
+			missing = append(missing, why)
+			continue
+		}
+		all = slices.Insert(all, len(all)-1, c)
+	}
+	return all, missing
 }
 
 // quickContenders are those of the short run: ours, nginx, HAProxy, and no proxy at all.
@@ -107,7 +127,7 @@ func startEngine(program string) func(*site, string, netip.AddrPort, terms) (*pr
 		if err != nil {
 			return nil, err
 		}
-		conf := engineConf(listen, admin, s.backend.address)
+		conf := engineConf(t, listen, admin, s.backend.address)
 		if t.cold {
 			conf += s.coldConf()
 		}
@@ -146,7 +166,7 @@ func startHAProxy(threads int) func(*site, string, netip.AddrPort, terms) (*proc
 // startCaddy has it log nothing but faults, and keep nothing outside of its directory.
 func startCaddy(s *site, dir string, listen netip.AddrPort, t terms) (*process, error) {
 	file := filepath.Join(dir, "Caddyfile")
-	if err := os.WriteFile(file, []byte(caddyConf(listen, s.backend.address)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(caddyConf(t, listen, s.backend.address)), 0o600); err != nil {
 		return nil, err
 	}
 	env := []string{"XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}

@@ -14,10 +14,11 @@ var eventsScenario = scenario{
 	alone:  true,
 	rounds: 2,
 	columns: []metric{
-		{"KiB/stream", memoryPerWork, "%.2f"}, {"late p50 ms", p50Ms, "%.1f"}, {"late p99 ms", p99Ms, "%.1f"},
-		{"latest ms", worstMs, "%.1f"}, {"% of a core", coreShare, "%.0f"},
+		{"KiB/stream", memoryPerWork, "%.2f", less}, {"late p50 ms", p50Ms, "%.1f", less}, {"late p99 ms", p99Ms, "%.1f", less},
+		{"latest ms", worstMs, "%.1f", less}, {"% of a core", coreShare, "%.0f", less},
 	},
 	takes:   func(c contender) bool { return c.name != "nginx-2" && c.name != "haproxy-2" },
+	apart:   "one variant of each server is enough",
 	measure: measureEvents,
 	judge:   judgeEvents,
 }
@@ -50,7 +51,7 @@ func holdEvents(ctx context.Context, r running, n, seconds int) (Sample, error) 
 	if _, err := closedLoop(ctx, r, smallRequest, eventsAtOnce, eventsAtOnce*10, false); err != nil { // to warm up
 		return Sample{}, err
 	}
-	before, err := residentMemory(r.pids)
+	before, err := memoryOf(r.pids)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -70,13 +71,13 @@ func holdEvents(ctx context.Context, r running, n, seconds int) (Sample, error) 
 	if err != nil {
 		return Sample{}, err
 	}
-	after, err := residentMemory(r.pids)
+	after, err := memoryOf(r.pids)
 	if err != nil {
 		return Sample{}, err
 	}
 	sample := l.outcome.sample(float64(n), usedAfter-used)
 	if r.kind != kindDirect {
-		sample.Memory = float64(after - before)
+		sample.Memory = after.resident - before.resident
 	}
 	return sample, nil
 }

@@ -8,7 +8,7 @@ var idleScenario = scenario{
 	name:    "idle",
 	title:   "idle keep-alive connections",
 	alone:   true,
-	columns: []metric{{"KiB/connection", memoryPerWork, "%.2f"}},
+	columns: []metric{{"KiB/connection", memoryPerWork, "%.2f", less}, {"MB in all", residentMB, "%.1f", less}},
 	takes:   func(c contender) bool { return c.kind != kindDirect },
 	measure: measureIdle,
 	judge:   judgeIdle,
@@ -33,7 +33,7 @@ func holdIdle(ctx context.Context, r running, n int) (Sample, error) {
 	if _, err := closedLoop(ctx, r, smallRequest, idleAtOnce, idleAtOnce*10, false); err != nil { // to warm up
 		return Sample{}, err
 	}
-	before, err := residentMemory(r.pids)
+	before, err := memoryOf(r.pids)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -59,11 +59,11 @@ func holdIdle(ctx context.Context, r running, n int) (Sample, error) {
 			return Sample{}, err
 		}
 	}
-	after, err := residentMemory(r.pids)
+	after, err := memoryOf(r.pids)
 	if err != nil {
 		return Sample{}, err
 	}
-	sample.Memory = float64(after - before)
+	sample.Memory, sample.Resident, sample.Shared = after.resident-before.resident, after.resident, after.shared
 	for _, l := range loads {
 		if err := ask(l); err != nil {
 			return Sample{}, err

@@ -17,8 +17,9 @@ var largeScenario = scenario{
 	name:    "large",
 	title:   "bodies of 100 MB",
 	terms:   terms{splice: true, stream: true},
-	columns: []metric{{"CPU ms/GB", cpuMsPerWork, "%.0f"}, {"GB/s", workPerSecond, "%.2f"}},
-	takes:   func(c contender) bool { return c.kind != kindDirect },
+	columns: []metric{{"CPU ms/GB", cpuMsPerWork, "%.0f", less}, {"GB/s", workPerSecond, "%.2f", more}},
+	takes:   func(c contender) bool { return c.kind != kindDirect && c.kind != kindNode },
+	apart:   "it takes no body of more than 10 MB",
 	measure: measureLarge,
 	judge:   judgeLarge,
 }

@@ -46,6 +46,10 @@ func versions(chosen []contender, engine string) map[string]string {
 			out[c.needs] = firstLine(c.needs, "-v")
 		case kindCaddy:
 			out[c.needs] = firstLine(c.needs, "version")
+		case kindNode:
+			out[c.name] = nodeVersion() + " on node " + firstLine("node", "--version")
+		case kindSablier:
+			out[c.name] = sablierVersion()
 		}
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -73,7 +73,7 @@ func parseCommand(args []string) (command, error) {
 }
 
 // others are the commands beside the measuring of proxies.
-var others = map[string]func(ctx context.Context, args []string) error{"micro": microMain, "compare": compareMain}
+var others = map[string]func(ctx context.Context, args []string) error{"micro": microMain, "compare": compareMain, "results": resultsMain}
 
 func run(args []string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -137,20 +137,23 @@ func chooseScenarios(names string, err error) ([]scenario, error) {
 
 // measure runs the scenarios. The report has what was measured, also if that is not all.
 func (c command) measure(ctx context.Context, chosen []scenario) (Report, error) {
-	report := Report{Schema: reportSchema, Date: time.Now(), Command: os.Args, Machine: thisMachine()}
+	report := Report{Schema: reportSchema, Date: time.Now(), Command: asTyped(os.Args[1:]), Machine: thisMachine()}
 	beside, err := absolute(c.beside)
 	if err != nil {
 		return report, err
 	}
-	all := allContenders(beside)
+	all, missing := allContenders(beside), []string(nil)
 	if c.quick {
 		all = quickContenders(all)
+	} else {
+		all, missing = withOptional(all)
 	}
 	contenders, left, err := choose(all, c.only, c.incomplete)
 	if err != nil {
 		return report, err
 	}
-	report.LeftOut, report.Incomplete = left, len(left) > 0
+	report.Incomplete = len(left) > 0
+	report.LeftOut = append(left, missing...)
 	if c.engine == "" {
 		fmt.Fprintln(c.progress, "building the engine")
 	}
@@ -163,12 +166,24 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 	for _, sc := range chosen {
 		result, err := sc.run(ctx, s, contenders, c.options)
 		report.Scenarios = append(report.Scenarios, *result)
+		report.Incomplete = report.Incomplete || len(result.Failed) > 0
 		if err != nil {
-			report.Incomplete = true
+			report.Incomplete, report.BrokenOff = true, true
 			return report, err
 		}
 	}
 	return report, nil
+}
+
+// asTyped is the command line as somebody types it who has the tree.
+func asTyped(args []string) []string {
+	var typed []string
+	for _, name := range []string{nodeSwitch, sablierSwitch} {
+		if value := os.Getenv(name); value != "" {
+			typed = append(typed, name+"="+filepath.Base(value))
+		}
+	}
+	return append(append(typed, "go", "run", "./bench"), args...)
 }
 
 // absolute gives the path of a program as it is from any directory; none stays none.

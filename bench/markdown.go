@@ -57,6 +57,9 @@ func markdownScenario(w io.Writer, s *Scenario) {
 			fmt.Fprintf(w, "\n- %s\n", strings.Join(lines, "\n- "))
 		}
 	}
+	if len(s.Failed) > 0 {
+		fmt.Fprintf(w, "\nFailed:\n\n- %s\n", strings.Join(s.Failed, "\n- "))
+	}
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "\nNote: %s\n", note)
 	}

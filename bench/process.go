@@ -29,7 +29,8 @@ type process struct {
 	log     string
 	stop    syscall.Signal
 	ended   chan struct{}
-	pids    []int // the family, once it is up
+	pids    []int    // the family, once it is up
+	helper  *process // another one that it asks
 }
 
 // startProcess starts a command. It has a process group of its own, so that a Ctrl-C ends us first and we end it; should
@@ -62,9 +63,7 @@ func (p *process) up(ctx context.Context) error {
 	var last error
 	for {
 		if last = p.ask(ctx); last == nil {
-			var err error
-			p.pids, err = family(p.cmd.Process.Pid)
-			return err
+			return p.takeStock()
 		}
 		select {
 		case <-p.ended:
@@ -74,6 +73,15 @@ func (p *process) up(ctx context.Context) error {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
+}
+
+func (p *process) takeStock() (err error) {
+	if p.pids, err = family(p.cmd.Process.Pid); err != nil || p.helper == nil {
+		return err
+	}
+	more, err := family(p.helper.cmd.Process.Pid)
+	p.pids = append(p.pids, more...)
+	return err
 }
 
 func (p *process) ask(ctx context.Context) error {
@@ -93,6 +101,9 @@ func (p *process) lastWords() string {
 
 // end asks the process to end, and kills what is left of its family after a while.
 func (p *process) end() {
+	if p.helper != nil {
+		defer p.helper.end()
+	}
 	pids := p.pids
 	if pids == nil {
 		pids, _ = family(p.cmd.Process.Pid)

@@ -70,32 +70,53 @@ func cpuTime(pids []int) (time.Duration, error) {
 // cpuClock is clock_getcpuclockid(3): the inverted id, shifted, beside CPUCLOCK_SCHED.
 func cpuClock(pid int) int32 { return int32(^pid<<3 | 2) }
 
-// residentMemory is what processes have in memory, each counted for itself: what they share cancels out where growth is
-// measured.
-func residentMemory(pids []int) (int64, error) {
-	var sum int64
+// memory is what processes have in memory, in bytes.
+type memory struct {
+	resident float64 // each counted for itself, as ps shows it
+	shared   float64 // what several share, of this family and of others, is divided among them
+}
+
+func memoryOf(pids []int) (sum memory, err error) {
 	for _, pid := range pids {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 		if err != nil {
-			return 0, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
+			return sum, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
 		}
-		n, ok := parseRollup(data)
-		if !ok {
-			return 0, fmt.Errorf("cannot find Rss in /proc/%d/smaps_rollup", pid)
+		resident, ok := parseRollup(data, "Rss:")
+		shared, ok2 := parseRollup(data, "Pss:")
+		if !ok || !ok2 {
+			return sum, fmt.Errorf("cannot find Rss and Pss in /proc/%d/smaps_rollup", pid)
 		}
-		sum += n
+		sum.resident += float64(resident)
+		sum.shared += float64(shared)
 	}
 	return sum, nil
 }
 
-// parseRollup reads the line "Rss:  1234 kB".
-func parseRollup(data []byte) (int64, bool) {
+// parseRollup reads a line such as "Rss:  1234 kB".
+func parseRollup(data []byte, name string) (int64, bool) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
-		if fields := bytes.Fields(lines.Bytes()); len(fields) == 3 && string(fields[0]) == "Rss:" {
+		if fields := bytes.Fields(lines.Bytes()); len(fields) == 3 && string(fields[0]) == name {
 			kb, err := strconv.ParseInt(string(fields[1]), 10, 64)
 			return kb << 10, err == nil
 		}
 	}
 	return 0, false
+}
+
+// gatewayOnly leaves of a family those that run the program of the first one: what a gateway has started for others is
+// not its own.
+func gatewayOnly(pids []int) ([]int, error) {
+	program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pids[0]))
+	if err != nil {
+		return nil, err
+	}
+	var own []int
+	for _, pid := range pids {
+		if at, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", pid)); err == nil && at == program {
+			own = append(own, pid)
+		}
+	}
+	return own, nil
 }

@@ -30,11 +30,13 @@ func TestParseStat(t *testing.T) {
 }
 
 func TestParseRollup(t *testing.T) {
-	got, ok := parseRollup([]byte("55d0-7ffe ---p 0 00:00 0  [rollup]\nRss:                1234 kB\nPss:  99 kB\n"))
-	if !ok || got != 1234<<10 {
-		t.Errorf("got %d, %v", got, ok)
+	rollup := []byte("55d0-7ffe ---p 0 00:00 0  [rollup]\nRss:                1234 kB\nPss:  99 kB\n")
+	for name, want := range map[string]int64{"Rss:": 1234 << 10, "Pss:": 99 << 10} {
+		if got, ok := parseRollup(rollup, name); !ok || got != want {
+			t.Errorf("%s got %d, %v", name, got, ok)
+		}
 	}
-	if _, ok := parseRollup([]byte("Pss:  99 kB\n")); ok {
+	if _, ok := parseRollup([]byte("Pss:  99 kB\n"), "Rss:"); ok {
 		t.Error("found what is not there")
 	}
 }
@@ -93,7 +95,7 @@ func TestCPUTime(t *testing.T) {
 
 func TestResidentMemory(t *testing.T) {
 	me := []int{os.Getpid()}
-	before, err := residentMemory(me)
+	before, err := memoryOf(me)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +103,15 @@ func TestResidentMemory(t *testing.T) {
 	for i := 0; i < len(block); i += 4096 {
 		block[i] = 1
 	}
-	after, err := residentMemory(me)
+	after, err := memoryOf(me)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if grown := after - before; grown < 16<<20 {
-		t.Errorf("32 MB more show as %d", grown)
+	if grown := after.resident - before.resident; grown < 16<<20 {
+		t.Errorf("32 MB more show as %.0f", grown)
+	}
+	if after.shared > after.resident {
+		t.Errorf("%.0f bytes are resident, and %.0f without what others share of them", after.resident, after.shared)
 	}
 	runtime.KeepAlive(block)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ var quietScenario = scenario{
 	name:    "quiet",
 	title:   "nothing to do",
 	rounds:  1,
-	columns: []metric{{"% of a core", coreShare, "%.2f"}},
+	columns: []metric{{"% of a core", coreShare, "%.2f", less}},
 	takes:   func(c contender) bool { return c.kind != kindDirect },
 	measure: measureQuiet,
 	judge:   judgeQuiet,
@@ -31,16 +32,24 @@ func measureQuiet(ctx context.Context, b *bench) error {
 		for i, r := range b.up {
 			var err error
 			if before[i], err = r.use(); err != nil {
-				return err
+				if err := b.failed(ctx, r.contender, err); err != nil {
+					return err
+				}
 			}
 		}
 		if err := pause(ctx, length); err != nil {
 			return err
 		}
 		for i, r := range b.up {
+			if slices.Contains(b.gone, r.contender.name) {
+				continue
+			}
 			after, err := r.use()
 			if err != nil {
-				return err
+				if err := b.failed(ctx, r.contender, err); err != nil {
+					return err
+				}
+				continue
 			}
 			elapsed := time.Since(began)
 			b.result.Cases[0].add(r, Sample{Work: elapsed.Seconds(), CPU: after - before[i], Elapsed: elapsed})

@@ -49,6 +49,9 @@ func printScenario(w io.Writer, s *Scenario) {
 		printCase(w, c, columnsOf(s.Name))
 		printErrors(w, c)
 	}
+	for _, who := range s.Failed {
+		fmt.Fprintln(w, "failed:", who)
+	}
 	for _, note := range s.Notes {
 		fmt.Fprintln(w, "note:", note)
 	}
@@ -66,21 +69,29 @@ func printCase(w io.Writer, c Case, columns []metric) {
 // caseTable has the titles, and for each contender the middle of each figure, of the first one the range too, and how it
 // compares with the best peer's.
 func caseTable(c Case, columns []metric) [][]string {
-	titles := []string{"", columns[0].title, "least..most", "to best peer"}
+	titles := []string{"", columns[0].title, "least..most"}
+	of := columns[0].of
+	peer, hasPeer := c.find(of, columns[0].wants == more, peerKinds...)
+	if hasPeer {
+		titles = append(titles, "to best peer")
+	}
 	for _, column := range columns[1:] {
 		titles = append(titles, column.title)
 	}
 	rows := [][]string{titles}
-	of := columns[0].of
-	peer, hasPeer := c.find(of, false, peerKinds...)
 	for _, s := range c.Series {
 		each := spreadOf(s.values(of))
 		cells := []string{s.Contender, fmt.Sprintf(columns[0].scale, each.Median),
-			fmt.Sprintf(columns[0].scale+".."+columns[0].scale, each.Min, each.Max), ""}
-		if s.Kind == kindDirect && each.Max == 0 {
+			fmt.Sprintf(columns[0].scale+".."+columns[0].scale, each.Min, each.Max)}
+		nothing := s.Kind == kindDirect && each.Max == 0
+		if nothing {
 			cells[1], cells[2] = "", ""
-		} else if hasPeer {
-			cells[3] = toPeer(s, peer, of)
+		}
+		switch {
+		case hasPeer && nothing:
+			cells = append(cells, "")
+		case hasPeer:
+			cells = append(cells, toPeer(s, peer, of))
 		}
 		for _, column := range columns[1:] {
 			cells = append(cells, fmt.Sprintf(column.scale, s.middle(column.of)))
@@ -95,7 +106,7 @@ func toPeer(s, peer Series, of func(Sample) float64) string {
 	if s.Contender == peer.Contender {
 		return "best peer"
 	}
-	if ratio := spreadOf(ratios(s.values(of), peer.values(of))).Median; !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
+	if ratio := spreadOf(ratios(s.values(of), peer.values(of))).Median; finite(ratio) {
 		return fmt.Sprintf("%.2f", ratio)
 	}
 	return ""

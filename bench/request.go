@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"time"
@@ -15,7 +16,10 @@ type request struct {
 	body  []byte // nil: any
 }
 
-const headFields = "Host: bench.test\r\nUser-Agent: bench\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n"
+const (
+	headFields  = "Host: bench.test\r\n" + otherFields
+	otherFields = "User-Agent: bench\r\nAccept: */*\r\nAccept-Encoding: gzip\r\n"
+)
 
 var (
 	smallRequest = request{[]byte("GET /small HTTP/1.1\r\n" + headFields + "\r\n"), smallBody}
@@ -23,6 +27,11 @@ var (
 	oldRequest   = request{[]byte("GET /small HTTP/1.0\r\n" + headFields + "\r\n"), smallBody}
 	headRequest  = request{[]byte("GET /head HTTP/1.1\r\n" + headFields + "\r\n"), nil}
 )
+
+// requestTo is the small request to a host.
+func requestTo(host string) request {
+	return request{fmt.Appendf(nil, "GET /small HTTP/1.1\r\nHost: %s\r\n%s\r\n", host, otherFields), smallBody}
+}
 
 // check tells whether a reply is whole, and what is wrong with it, as far as it has come.
 func (r *request) check(reply []byte) (whole bool, wrong string) {
@@ -38,6 +47,12 @@ func (r *request) check(reply []byte) (whole bool, wrong string) {
 		return false, "status " + statusOf(head)
 	}
 	length, ok := contentLength(head)
+	if !ok && isChunked(head) {
+		if body, whole, wrong = unchunk(body); !whole || wrong != "" {
+			return false, wrong
+		}
+		length, ok = int64(len(body)), true
+	}
 	switch {
 	case !ok:
 		return false, "a reply without length"

@@ -22,6 +22,12 @@ func TestCheck(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\n\r\n", false, "a reply without length"},
 		{"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", false, "status 503"},
 		{"SSH-2.0-x\r\n\r\n", false, "status SSH-2.0-x"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", true, ""},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r", false, ""},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhellO\r\n0\r\n\r\n", false, "wrong body"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n", false, "a chunk longer than its size"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nx", false, "more bytes than promised"},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n", false, "a chunk without size"},
 	} {
 		whole, wrong := ask.check(append(make([]byte, 0, 4096), c.reply...))
 		if whole != c.whole || wrong != c.wrong {

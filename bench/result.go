@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"time"
 )
@@ -18,7 +17,8 @@ type Report struct {
 	Machine    Machine           `json:"machine"`
 	Versions   map[string]string `json:"versions"`
 	LeftOut    []string          `json:"leftOut,omitempty"` // contenders that were not measured, and why
-	Incomplete bool              `json:"incomplete"`        // a peer is left out, or the run was broken off
+	Incomplete bool              `json:"incomplete"`        // a peer is left out or failed, or the run was broken off
+	BrokenOff  bool              `json:"brokenOff,omitempty"`
 	Scenarios  []Scenario        `json:"scenarios"`
 }
 
@@ -38,6 +38,7 @@ type Scenario struct {
 	Cases    []Case    `json:"cases"`
 	Verdicts []Verdict `json:"verdicts"`
 	Notes    []string  `json:"notes,omitempty"`
+	Failed   []string  `json:"failed,omitempty"` // who could not be measured, or not in each round, and why
 }
 
 // Case is one setting, such as 50 connections.
@@ -55,18 +56,21 @@ type Series struct {
 
 // Sample is one measurement. What a scenario does not measure is zero.
 type Sample struct {
-	Work      float64        `json:"work"` // what the cost is divided by: requests, gigabytes, connections, seconds
-	CPU       time.Duration  `json:"cpu"`  // of the contender's processes
-	Elapsed   time.Duration  `json:"elapsed"`
-	P50       time.Duration  `json:"p50"` // latency of a request, or lateness of an event
-	P99       time.Duration  `json:"p99"`
-	Worst     time.Duration  `json:"worst"`
-	Over50    time.Duration  `json:"over50,omitempty"` // beyond the same without anybody's help
+	Work      float64        `json:"work"`          // what the cost is divided by: requests, gigabytes, connections, seconds
+	CPU       time.Duration  `json:"cpu,omitempty"` // of the contender's processes
+	Elapsed   time.Duration  `json:"elapsed,omitempty"`
+	P50       time.Duration  `json:"p50,omitempty"` // latency of a request, or lateness of an event
+	P99       time.Duration  `json:"p99,omitempty"`
+	Worst     time.Duration  `json:"worst,omitempty"`
+	Over50    time.Duration  `json:"over50,omitempty"` // of the differences to the same without anybody's help
 	Over99    time.Duration  `json:"over99,omitempty"`
-	Keeper    time.Duration  `json:"keeper,omitempty"` // CPU of the engine's keeper, where it is not in CPU
-	Stop      time.Duration  `json:"stop,omitempty"`   // CPU of engine and keeper for putting it to sleep again
-	Memory    float64        `json:"memory"`           // growth of resident memory, in bytes
-	Generator time.Duration  `json:"generator"`        // CPU of the load generator
+	Beyond99  time.Duration  `json:"beyond99,omitempty"`  // the difference of the 99th percentiles
+	Keeper    time.Duration  `json:"keeper,omitempty"`    // CPU of the engine's keeper, where it is not in CPU
+	Stop      time.Duration  `json:"stop,omitempty"`      // CPU of the gateway for putting it to sleep again
+	Memory    float64        `json:"memory,omitempty"`    // growth of resident memory, in bytes
+	Resident  float64        `json:"resident,omitempty"`  // memory in all, in bytes
+	Shared    float64        `json:"shared,omitempty"`    // the same with what processes share divided among them
+	Generator time.Duration  `json:"generator,omitempty"` // CPU of the load generator
 	Errors    map[string]int `json:"errors,omitempty"`
 }
 
@@ -75,7 +79,17 @@ type metric struct {
 	title string
 	of    func(Sample) float64
 	scale string // a format for fmt
+	wants wish
 }
+
+// wish is what is good of a figure.
+type wish int
+
+const (
+	neither wish = iota // it explains another
+	less
+	more
+)
 
 func cpuPerWork(s Sample) float64     { return float64(s.CPU.Nanoseconds()) / 1e3 / s.Work } // us
 func cpuMsPerWork(s Sample) float64   { return cpuPerWork(s) / 1e3 }
@@ -86,6 +100,8 @@ func p50Ms(s Sample) float64          { return micros(s.P50) / 1e3 }
 func p99Ms(s Sample) float64          { return micros(s.P99) / 1e3 }
 func worstMs(s Sample) float64        { return micros(s.Worst) / 1e3 }
 func memoryPerWork(s Sample) float64  { return s.Memory / 1024 / s.Work } // KiB
+func residentMB(s Sample) float64     { return s.Resident / (1 << 20) }
+func sharedMB(s Sample) float64       { return s.Shared / (1 << 20) }
 func coreShare(s Sample) float64      { return 100 * s.CPU.Seconds() / s.Elapsed.Seconds() }
 func generatorShare(s Sample) float64 { return 100 * s.Generator.Seconds() / s.Elapsed.Seconds() }
 func micros(d time.Duration) float64  { return float64(d.Nanoseconds()) / 1e3 }
@@ -129,11 +145,25 @@ func (c *Case) arrange(order []running) {
 	slices.SortFunc(c.Series, func(a, b Series) int { return place[a.Contender] - place[b.Contender] })
 }
 
-// find gives the series of the first kind named, of several the one with the least (or most, if more is better) middle
-// value.
+// sound: hardly anything went wrong. Who answers with errors has less to do, and is nobody to be compared with.
+func (s Series) sound() bool {
+	work, wrong := 0.0, 0
+	for _, sample := range s.Samples {
+		work += sample.Work
+	}
+	for _, n := range s.errors() {
+		wrong += n
+	}
+	return float64(wrong) <= work*soundShare
+}
+
+const soundShare = 0.01
+
+// find gives the series of the kinds named, of several the one with the least (or most, if more is better) middle value,
+// and none in which too much went wrong.
 func (c Case) find(of func(Sample) float64, more bool, kinds ...string) (best Series, ok bool) {
 	for _, s := range c.Series {
-		if !slices.Contains(kinds, s.Kind) || len(s.Samples) == 0 {
+		if !slices.Contains(kinds, s.Kind) || len(s.Samples) == 0 || !s.sound() {
 			continue
 		}
 		if !ok || (s.middle(of) < best.middle(of)) != more {
@@ -152,6 +182,7 @@ type Verdict struct {
 	Must    float64 `json:"must"`
 	Goal    float64 `json:"goal,omitempty"` // 0: none beyond must
 	AtLeast bool    `json:"atLeast,omitempty"`
+	Wrong   bool    `json:"wrong,omitempty"` // something of ours went wrong: it is not met, whatever the figure
 	Met     bool    `json:"met"`
 	GoalMet bool    `json:"goalMet"`
 }
@@ -164,8 +195,7 @@ func (v Verdict) judge() Verdict {
 		}
 		return v.Ours.Median <= bound
 	}
-	sound := !math.IsNaN(v.Ours.Median) && !math.IsInf(v.Ours.Median, 0)
-	v.Met = sound && holds(v.Must)
+	v.Met = finite(v.Ours.Median) && !v.Wrong && holds(v.Must)
 	v.GoalMet = v.Met && (v.Goal == 0 || holds(v.Goal))
 	return v
 }
@@ -178,7 +208,7 @@ func (c Case) against(v Verdict, of func(Sample) float64, kinds ...string) (Verd
 		return v, nil, false
 	}
 	each := ratios(ours.values(of), peer.values(of))
-	v.Ours, v.Against = spreadOf(each), peer.Contender
+	v.Ours, v.Against, v.Wrong = spreadOf(each), peer.Contender, len(ours.errors()) > 0
 	return v.judge(), each, true
 }
 
@@ -188,7 +218,7 @@ func (c Case) absolute(v Verdict, of func(Sample) float64) (Verdict, bool) {
 	if !ok {
 		return v, false
 	}
-	v.Ours = spreadOf(ours.values(of))
+	v.Ours, v.Wrong = spreadOf(ours.values(of)), len(ours.errors()) > 0
 	return v.judge(), true
 }
 

@@ -43,6 +43,26 @@ func TestAgainst(t *testing.T) {
 	}
 }
 
+// TestErrorsAreNoAdvantage: a peer that answers with errors is not the best one, and nothing is met by ours if it does.
+func TestErrorsAreNoAdvantage(t *testing.T) {
+	wrong := func(s Series, n int) Series {
+		s.Samples[0].Work, s.Samples[0].Errors = 1000, map[string]int{"status 502": n}
+		return s
+	}
+	c := Case{Series: []Series{series(ourName, kindOurs, 10), series("nginx-1", kindNginx, 20), wrong(series("caddy", kindCaddy, 1), 11)}}
+	if v, _, ok := c.against(Verdict{Must: 1}, p50, peerKinds...); !ok || v.Against != "nginx-1" || !v.Met {
+		t.Errorf("1.1%% of errors: %+v", v)
+	}
+	c.Series[2] = wrong(series("caddy", kindCaddy, 1), 10)
+	if v, _, ok := c.against(Verdict{Must: 100}, p50, peerKinds...); !ok || v.Against != "caddy" || !v.Met {
+		t.Errorf("1%% of errors: %+v", v)
+	}
+	c.Series[0] = wrong(c.Series[0], 1)
+	if v, _, _ := c.against(Verdict{Must: 100}, p50, peerKinds...); v.Met || v.GoalMet {
+		t.Errorf("with an error of ours: %+v", v)
+	}
+}
+
 func TestAddedLatency(t *testing.T) {
 	c := Case{Name: "1 connection", Series: []Series{
 		series(ourName, kindOurs, 30, 50), series("nginx-1", kindNginx, 50, 70), series("nginx-2", kindNginx, 60, 80),

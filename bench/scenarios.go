@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,23 +34,23 @@ type scenario struct {
 	alone   bool // each contender is started anew for each measurement, and none is up beside it
 	columns []metric
 	takes   func(contender) bool
+	apart   string // why the others are not taken
+	cold    []coldCase
 	measure func(ctx context.Context, b *bench) error
 	judge   func(s *Scenario)
 }
 
 // scenarios are all there are, in the order in which they are run.
 func scenarios() []scenario {
-	return []scenario{smallScenario, freshScenario, largeScenario, idleScenario, eventsScenario, quietScenario, coldScenario}
+	return []scenario{smallScenario, freshScenario, largeScenario, memoryScenario, idleScenario, eventsScenario, quietScenario, coldScenario}
 }
 
 // quickScenarios are those of the short run, which says what there is to say in about a minute.
 func quickScenarios() []scenario {
 	small := smallCases[1]
 	small.requests /= 2
-	return []scenario{smallOf([]smallCase{small}), coldOf(1, quickCycles)}
+	return []scenario{smallOf([]smallCase{small}), coldOf(coldQuick)}
 }
-
-const quickCycles = 20
 
 // bench is one scenario being measured.
 type bench struct {
@@ -57,25 +58,25 @@ type bench struct {
 	scenario
 	site   *site
 	up     []running
+	gone   []string // who failed
 	result *Scenario
 }
 
 // run measures a scenario. What was measured before it was broken off is in the result all the same.
 func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o options) (*Scenario, error) {
 	b := &bench{options: o, scenario: sc, site: s, result: &Scenario{Name: sc.name, Title: sc.title}}
-	var taken []contender
-	for _, c := range chosen {
-		if sc.takes == nil || sc.takes(c) {
-			taken = append(taken, c)
-		}
-	}
 	if sc.rounds > 0 {
 		b.options.rounds = min(o.rounds, sc.rounds)
 	}
-	if err := b.bring(ctx, taken); err != nil {
+	if sc.terms.cold {
+		if err := b.prepareCold(ctx, chosen); err != nil {
+			return b.result, err
+		}
+	}
+	defer func() { endAll(b.up) }()
+	if err := b.bring(ctx, b.take(chosen)); err != nil {
 		return b.result, err
 	}
-	defer endAll(b.up)
 	defer b.hush()
 	err := sc.measure(ctx, b)
 	for i := range b.result.Cases {
@@ -85,18 +86,72 @@ func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o optio
 	return b.result, err
 }
 
+// take is who takes part; who does not is named.
+func (b *bench) take(chosen []contender) (taken []contender) {
+	var apart []string
+	for _, c := range chosen {
+		switch {
+		case c.kind == kindSablier && !b.terms.cold:
+		case b.takes == nil || b.takes(c):
+			taken = append(taken, c)
+		case c.kind != kindDirect:
+			apart = append(apart, c.name)
+		}
+	}
+	if len(apart) > 0 {
+		b.note("not in it: %s (%s)", strings.Join(apart, ", "), b.apart)
+	}
+	return taken
+}
+
+func (b *bench) note(format string, args ...any) {
+	b.result.Notes = append(b.result.Notes, fmt.Sprintf(format, args...))
+}
+
+// prepareCold has the site make ready for the cases of the cold starts.
+func (b *bench) prepareCold(ctx context.Context, chosen []contender) error {
+	cases := b.cold
+	if cases == nil {
+		var notes []string
+		cases, notes = coldCasesHere(slices.ContainsFunc(chosen, func(c contender) bool { return c.kind == kindSablier }))
+		b.result.Notes = append(b.result.Notes, notes...)
+	}
+	return b.site.prepareCold(ctx, cases)
+}
+
 // bring starts the contenders, unless each is to be alone.
 func (b *bench) bring(ctx context.Context, taken []contender) error {
-	if b.alone {
-		for _, c := range taken {
-			b.up = append(b.up, running{contender: c})
-		}
-		return nil
+	if !b.alone {
+		b.say("starting %d contenders", len(taken))
 	}
-	b.say("starting %d contenders", len(taken))
-	var err error
-	b.up, err = b.site.start(ctx, taken, b.terms)
-	return err
+	for _, c := range taken {
+		up := running{contender: c}
+		if !b.alone {
+			var err error
+			if up.process, err = b.site.start(ctx, c, b.terms); err != nil {
+				if err := b.failed(ctx, c, err); err != nil {
+					return err
+				}
+				continue
+			}
+		}
+		b.up = append(b.up, up)
+	}
+	return nil
+}
+
+// failed handles a contender that cannot be measured. Without ours, or without what all are compared with, there is
+// nothing to find out; any other is said to have failed, and the run goes on.
+func (b *bench) failed(ctx context.Context, c contender, err error) error {
+	if ctx.Err() != nil || errors.Is(err, errInterrupted) {
+		return errInterrupted
+	}
+	if c.kind == kindOurs || c.kind == kindDirect {
+		return err
+	}
+	b.result.Failed = append(b.result.Failed, fmt.Sprintf("%s: %v", c.name, err))
+	b.gone = append(b.gone, c.name)
+	return nil
 }
 
 // say tells what is going on.
@@ -119,6 +174,7 @@ func (b *bench) hush() {
 // eachRound has every contender measured once in each case of each round, in an order that is rotated from one to the
 // next.
 func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at int, r running) (Sample, error)) error {
+	first := len(b.result.Cases)
 	for _, name := range cases {
 		b.result.Cases = append(b.result.Cases, Case{Name: name})
 	}
@@ -132,15 +188,21 @@ func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at i
 				if ctx.Err() != nil {
 					return errInterrupted
 				}
+				if slices.Contains(b.gone, r.contender.name) {
+					continue
+				}
 				if b.live {
 					b.say("round %d of %d, %s, %s", round+1, rounds, name, r.contender.name)
 				}
 				sample, err := b.visit(ctx, r, func(r running) (Sample, error) { return measure(at, r) })
 				if err != nil {
-					return fmt.Errorf("%s, %s: %w", r.contender.name, name, err)
+					if err := b.failed(ctx, r.contender, fmt.Errorf("%s: %w", name, err)); err != nil {
+						return fmt.Errorf("%s: %w", r.contender.name, err)
+					}
+					continue
 				}
 				if sample.Work > 0 {
-					b.result.Cases[at].add(r, sample)
+					b.result.Cases[first+at].add(r, sample)
 				}
 			}
 		}
@@ -153,12 +215,13 @@ func (b *bench) visit(ctx context.Context, r running, measure func(running) (Sam
 	if !b.alone {
 		return measure(r)
 	}
-	up, err := b.site.start(ctx, []contender{r.contender}, b.terms)
+	p, err := b.site.start(ctx, r.contender, b.terms)
 	if err != nil {
 		return Sample{}, err
 	}
-	defer endAll(up)
-	return measure(up[0])
+	up := running{r.contender, p}
+	defer endAll([]running{up})
+	return measure(up)
 }
 
 // closedLoop measures a fixed number of requests after some that warm everything up.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -14,14 +16,16 @@ import (
 
 // site is where contenders run: a temporary directory, the engine's program, and the one backend.
 type site struct {
-	dir     string
-	engine  string
-	backend *process
-	files   int // that a process may have open
-	self    string
-	server  string // of the cold starts
-	null    *os.File
-	cold    []netip.AddrPort // of the services that are started for a request
+	dir       string
+	engine    string
+	backend   *process
+	files     int // that a process may have open
+	self      string
+	server    string // of the cold starts
+	null      *os.File
+	coldCases []coldCase
+	cold      []netip.AddrPort // of the services of these cases
+	removed   [][]string       // what Docker is to be told in the end, last first
 }
 
 // openSite builds the engine from the tree, unless a program is given, and starts the backend.
@@ -56,9 +60,6 @@ func (s *site) furnish(ctx context.Context) error {
 	if s.null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0); err != nil {
 		return err
 	}
-	if s.cold, err = coldAddresses(); err != nil {
-		return err
-	}
 	if s.engine, err = filepath.Abs(s.engine); err != nil {
 		return err
 	}
@@ -84,6 +85,11 @@ func build(ctx context.Context, program, from string) error {
 func (s *site) close() {
 	if s.backend != nil {
 		s.backend.end()
+	}
+	for _, args := range slices.Backward(s.removed) {
+		if _, err := dockerSays(context.Background(), nil, args...); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+		}
 	}
 	if s.null != nil {
 		s.null.Close()
@@ -114,25 +120,12 @@ func (r running) use() (time.Duration, error) {
 	return r.process.use()
 }
 
-// start brings contenders up and checks that each does the same work.
-func (s *site) start(ctx context.Context, chosen []contender, t terms) ([]running, error) {
-	var up []running
-	t.files = s.files
-	for _, c := range chosen {
-		p, err := s.startOne(ctx, c, t)
-		if err != nil {
-			endAll(up)
-			return nil, err
-		}
-		up = append(up, running{c, p})
-	}
-	return up, nil
-}
-
-func (s *site) startOne(ctx context.Context, c contender, t terms) (*process, error) {
+// start brings a contender up and checks that it does the same work as the others.
+func (s *site) start(ctx context.Context, c contender, t terms) (*process, error) {
 	if c.kind == kindDirect {
 		return s.backend, nil
 	}
+	t.files = cmp.Or(t.files, s.files)
 	dir, err := os.MkdirTemp(s.dir, c.name+"-")
 	if err != nil {
 		return nil, err
@@ -146,7 +139,7 @@ func (s *site) startOne(ctx context.Context, c contender, t terms) (*process, er
 		return nil, err
 	}
 	p.name = c.name
-	if err = p.up(ctx); err == nil {
+	if err = p.up(ctx); err == nil && !c.lessWork {
 		err = sameWork(ctx, p)
 	}
 	if err != nil {

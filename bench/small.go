@@ -7,8 +7,8 @@ import (
 
 // requestColumns are what there is to say of requests. A generator near 100% of a core is the limit, and not what it asks.
 var requestColumns = []metric{
-	{"CPU us/request", cpuPerWork, "%.1f"}, {"requests/s", workPerSecond, "%.0f"}, {"p50 us", p50, "%.0f"}, {"p99 us", p99, "%.0f"},
-	{"generator %", generatorShare, "%.0f"},
+	{"CPU us/request", cpuPerWork, "%.1f", less}, {"requests/s", workPerSecond, "%.0f", more}, {"p50 us", p50, "%.0f", less},
+	{"p99 us", p99, "%.0f", less}, {"generator %", generatorShare, "%.0f", neither},
 }
 
 // smallScenario: small keep-alive GETs at three numbers of connections.
@@ -96,14 +96,7 @@ func addedLatency(c Case) (Verdict, bool) {
 	if !ok || !ok2 || !ok3 {
 		return v, false
 	}
-	added := func(s Series) []float64 {
-		values, base := s.values(p50), direct.values(p50)
-		out := make([]float64, min(len(values), len(base)))
-		for i := range out {
-			out[i] = values[i] - base[i]
-		}
-		return out
-	}
+	added := func(s Series) []float64 { return differences(s.values(p50), direct.values(p50)) }
 	v.Against = nginx.Contender
 	v.Ours = spreadOf(ratios(added(ours), added(nginx)))
 	return v.judge(), true

@@ -40,6 +40,17 @@ func ratios(ours, theirs []float64) []float64 {
 	return out
 }
 
+// differences takes one series from another, round by round.
+func differences(from, less []float64) []float64 {
+	out := make([]float64, min(len(from), len(less)))
+	for i := range out {
+		out[i] = from[i] - less[i]
+	}
+	return out
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 // geomeans gives the geometric mean of each round over several series.
 func geomeans(series [][]float64) []float64 {
 	if len(series) == 0 {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The last whole run is kept in the tree: what was measured, and the page made of it.
+const (
+	keptReport = "results.json"
+	keptPage   = "RESULTS.md"
+)
+
+// resultsMain keeps a report as the last whole run, and writes the page of it. Nobody writes in either by hand.
+func resultsMain(_ context.Context, args []string) error {
+	flags := flag.NewFlagSet("results", flag.ContinueOnError)
+	from := flags.String("from", "bench/report/report.json", "the `REPORT` to keep; "+keptReport+" itself has the page written anew")
+	into := flags.String("into", "bench", "the `DIRECTORY` of "+keptReport+" and "+keptPage)
+	if err := parseAll(flags, args); err != nil {
+		return err
+	}
+	r, err := readReport(*from)
+	if err != nil {
+		return err
+	}
+	if err := whole(r); err != nil {
+		return fmt.Errorf("%s is not kept: %w", *from, err)
+	}
+	data, err := compactJSON(r)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*into, keptReport), data, 0o644)
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(*into, keptPage), resultsPage(r), 0o644)
+}
+
+func readReport(file string) (*Report, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if r.Schema != reportSchema {
+		return nil, fmt.Errorf("%s has the form %d, and this program reads %d", file, r.Schema, reportSchema)
+	}
+	return &r, nil
+}
+
+// whole: what a run left out it names, but one that was broken off, or had not all scenarios, is no whole run.
+func whole(r *Report) error {
+	for _, want := range scenarios() {
+		if r.scenario(want.name) == nil {
+			return fmt.Errorf("it has no scenario %q", want.name)
+		}
+	}
+	if r.BrokenOff {
+		return errors.New("it was broken off")
+	}
+	return nil
+}
+
+func (r *Report) scenario(name string) *Scenario {
+	for i := range r.Scenarios {
+		if r.Scenarios[i].Name == name {
+			return &r.Scenarios[i]
+		}
+	}
+	return nil
+}
+
+// compactJSON has a line for each contender in each case, so that it can be kept in git.
+func compactJSON(r *Report) ([]byte, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	for _, start := range []string{`{"contender":`, `{"what":`, `{"name":`, `"scenarios":`} {
+		data = bytes.ReplaceAll(data, []byte(start), []byte("\n"+start))
+	}
+	return append(data, '\n'), nil
+}
+
+// resultsPage is the page of a run that is kept.
+func resultsPage(r *Report) []byte {
+	var w bytes.Buffer
+	fmt.Fprintf(&w, "# The last whole run of make bench\n\n%s\n", strings.Join(heading(r), "  \n"))
+	fmt.Fprintf(&w, "\n    %s\n", strings.Join(r.Command, " "))
+	fmt.Fprintf(&w, "\nMade from [%s](%s) by `go run ./bench results`; doc.go says what is measured, and how.\n", keptReport, keptReport)
+	if len(r.LeftOut) > 0 {
+		fmt.Fprintf(&w, "\nLeft out:\n\n- %s\n", strings.Join(r.LeftOut, "\n- "))
+	}
+	fmt.Fprintf(&w, "\n## Beside DynaPM\n\n%s\n\n", besideNode(r))
+	markdownTable(&w, publishedTable(r))
+	fmt.Fprintf(&w, "\n## Beside the best peer\n\nMedians, and the median of the ratios of each round, with least and most. "+
+		"The best peer is that of nginx, HAProxy\nand Caddy, whichever variant, that has the best median of a figure.\n\n")
+	markdownTable(&w, peerTable(r))
+	for i := range r.Scenarios {
+		markdownScenario(&w, &r.Scenarios[i])
+	}
+	return w.Bytes()
+}
+
+// peerTable has each figure of ours beside that of the best peer in it.
+func peerTable(r *Report) [][]string {
+	rows := [][]string{{"", "figure", "ours", "best peer", "its figure", "ratio", "least..most"}}
+	for _, s := range r.Scenarios {
+		for _, c := range s.Cases {
+			for _, m := range columnsOf(s.Name) {
+				if m.wants == neither {
+					continue
+				}
+				ours, ok := c.find(m.of, m.wants == more, kindOurs)
+				peer, ok2 := c.find(m.of, m.wants == more, peerKinds...)
+				if !ok || !ok2 {
+					continue
+				}
+				ratio := spreadOf(ratios(ours.values(m.of), peer.values(m.of)))
+				cells := []string{s.Name + ", " + c.Name, m.title, fmt.Sprintf(m.scale, ours.middle(m.of)), peer.Contender,
+					fmt.Sprintf(m.scale, peer.middle(m.of)), "", ""}
+				if finite(ratio.Min) && finite(ratio.Max) {
+					cells[5], cells[6] = fmt.Sprintf("%.2f", ratio.Median), fmt.Sprintf("%.2f..%.2f", ratio.Min, ratio.Max)
+				}
+				rows = append(rows, cells)
+			}
+		}
+	}
+	return rows
+}
