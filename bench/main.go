@@ -168,10 +168,11 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 		report.Scenarios = append(report.Scenarios, *result)
 		report.Incomplete = report.Incomplete || len(result.Failed) > 0
 		if err != nil {
-			report.Incomplete, report.BrokenOff = true, true
+			report.Incomplete = true
 			return report, err
 		}
 	}
+	report.Whole = len(chosen) == len(scenarios()) && c.only == ""
 	return report, nil
 }
 

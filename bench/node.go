@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -56,6 +57,7 @@ func startNode(program string) func(*site, string, netip.AddrPort, terms) (*proc
 		p, err := startProcess(nodeName, dir, listen, syscall.SIGTERM, nil, "node", program)
 		if err == nil {
 			p.admin, p.log = admin, filepath.Join(dir, "logs", "dynapm.log")
+			p.after = func() { s.endServices(dir) }
 		}
 		return p, err
 	}
@@ -106,8 +108,21 @@ func (s *site) nodeCommands(at int, file string) map[string]string {
 	}
 	return map[string]string{
 		"start": fmt.Sprintf("nohup %s >/dev/null 2>&1 & echo $! >%s", command, file),
-		"stop":  fmt.Sprintf("kill -9 $(cat %s)", file),
+		"stop":  fmt.Sprintf("kill -9 $(cat %[1]s) && rm %[1]s", file),
 		"check": fmt.Sprintf("kill -0 $(cat %s) 2>/dev/null", file),
+	}
+}
+
+// endServices ends those that run still: they are no children of whom has started them.
+func (s *site) endServices(dir string) {
+	for at := range s.coldCases {
+		data, err := os.ReadFile(filepath.Join(dir, coldName(at)))
+		if err != nil {
+			continue // none runs
+		}
+		if pid, err := strconv.Atoi(strings.TrimSpace(string(data))); err == nil {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type process struct {
 	ended   chan struct{}
 	pids    []int    // the family, once it is up
 	helper  *process // another one that it asks
+	after   func()   // what is to be done when it has ended
 }
 
 // startProcess starts a command. It has a process group of its own, so that a Ctrl-C ends us first and we end it; should
@@ -75,6 +76,7 @@ func (p *process) up(ctx context.Context) error {
 	}
 }
 
+// takeStock notes who is of the family.
 func (p *process) takeStock() (err error) {
 	if p.pids, err = family(p.cmd.Process.Pid); err != nil || p.helper == nil {
 		return err
@@ -82,6 +84,24 @@ func (p *process) takeStock() (err error) {
 	more, err := family(p.helper.cmd.Process.Pid)
 	p.pids = append(p.pids, more...)
 	return err
+}
+
+// listening waits until somebody can connect, which is all that a helper says of itself.
+func (p *process) listening() error {
+	for deadline := time.Now().Add(startPatience); ; {
+		conn, err := net.DialTimeout("tcp", p.address.String(), time.Second)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("%s has ended: %s", p.name, p.lastWords())
+		case <-time.After(5 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not listen: %w; %s", p.name, err, p.lastWords())
+		}
+	}
 }
 
 func (p *process) ask(ctx context.Context) error {
@@ -103,6 +123,9 @@ func (p *process) lastWords() string {
 func (p *process) end() {
 	if p.helper != nil {
 		defer p.helper.end()
+	}
+	if p.after != nil {
+		defer p.after()
 	}
 	pids := p.pids
 	if pids == nil {

@@ -18,7 +18,7 @@ type Report struct {
 	Versions   map[string]string `json:"versions"`
 	LeftOut    []string          `json:"leftOut,omitempty"` // contenders that were not measured, and why
 	Incomplete bool              `json:"incomplete"`        // a peer is left out or failed, or the run was broken off
-	BrokenOff  bool              `json:"brokenOff,omitempty"`
+	Whole      bool              `json:"whole,omitempty"`   // all scenarios were run, to their end
 	Scenarios  []Scenario        `json:"scenarios"`
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -30,8 +29,8 @@ func resultsMain(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := whole(r); err != nil {
-		return fmt.Errorf("%s is not kept: %w", *from, err)
+	if !r.Whole {
+		return fmt.Errorf("%s is not kept: it is of a part of the scenarios or contenders, or was broken off", *from)
 	}
 	data, err := compactJSON(r)
 	if err == nil {
@@ -56,19 +55,6 @@ func readReport(file string) (*Report, error) {
 		return nil, fmt.Errorf("%s has the form %d, and this program reads %d", file, r.Schema, reportSchema)
 	}
 	return &r, nil
-}
-
-// whole: what a run left out it names, but one that was broken off, or had not all scenarios, is no whole run.
-func whole(r *Report) error {
-	for _, want := range scenarios() {
-		if r.scenario(want.name) == nil {
-			return fmt.Errorf("it has no scenario %q", want.name)
-		}
-	}
-	if r.BrokenOff {
-		return errors.New("it was broken off")
-	}
-	return nil
 }
 
 func (r *Report) scenario(name string) *Scenario {

@@ -56,7 +56,10 @@ func startSablier(program string) func(*site, string, netip.AddrPort, terms) (*p
 		if err != nil {
 			return nil, err
 		}
-		p, err := startProcess(sablierName, dir, listen, syscall.SIGTERM, nil, "nginx", "-p", dir, "-e", "stderr", "-c", file)
+		var p *process
+		if err = helper.listening(); err == nil {
+			p, err = startProcess(sablierName, dir, listen, syscall.SIGTERM, nil, "nginx", "-p", dir, "-e", "stderr", "-c", file)
+		}
 		if err != nil {
 			helper.end()
 			return nil, err
