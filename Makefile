@@ -10,10 +10,10 @@ CC := $(firstword $(shell $(GO) env CC))
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$(CC)" >/dev/null 2>&1 && echo -race)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench bench-proxy bench-cold bench-quick bench-compare clean
+.PHONY: help build run test test-real soak simulate check fmt vet lint tidy fuzz bench bench-results bench-proxy bench-cold bench-quick bench-compare clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 build: ## build bin/dynapm
 	@CGO_ENABLED=0 $(GO) build -trimpath -o $(BIN) ./engine/cmd/dynapm
@@ -55,9 +55,12 @@ fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
 	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine loadtest persist)"); \
 	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
 
-bench: ## the micro-benchmarks, then the whole comparison with other proxies; the reports are in bench/report/ (ROUNDS=7)
+bench: ## the micro-benchmarks, then the whole comparison, in half an hour; reports in bench/report/ (ROUNDS=5 SCALE=0.7 DYNAPM_NODE=DIR SABLIER=PROGRAM)
 	@$(GO) run ./bench micro -report bench/report
-	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),7) -report bench/report
+	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),5) -scale $(or $(SCALE),0.7) -report bench/report
+
+bench-results: ## keep what make bench has measured: bench/RESULTS.md
+	@$(GO) run ./bench results -from bench/report/report.json
 
 bench-proxy: ## measure the engine beside nginx, HAProxy and other proxies (ROUNDS=7, SCENARIO=all)
 	@$(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),7) -scenario $(or $(SCENARIO),all)

@@ -8,6 +8,7 @@ var idleScenario = scenario{
 	name:    "idle",
 	title:   "idle keep-alive connections",
 	alone:   true,
+	rounds:  3,
 	columns: []metric{{"KiB/connection", memoryPerWork, "%.2f", less}, {"MB in all", residentMB, "%.1f", less}},
 	takes:   func(c contender) bool { return c.kind != kindDirect },
 	measure: measureIdle,

@@ -114,7 +114,7 @@ func toPeer(s, peer Series, of func(Sample) float64) string {
 
 // row writes cells, the first one to the left.
 func row(w io.Writer, cells []string) {
-	fmt.Fprintf(w, "  %-10s\t%s\t\n", cells[0], strings.Join(cells[1:], "\t"))
+	fmt.Fprintf(w, "  %-12s\t%s\t\n", cells[0], strings.Join(cells[1:], "\t"))
 }
 
 func printErrors(w io.Writer, c Case) {
