@@ -102,7 +102,7 @@ func measureCold(ctx context.Context, b *bench) error {
 			if cycle%50 == 0 || b.live {
 				b.say("%s, %d of %d", c.name, cycle, cycles)
 			}
-			for _, one := range rotate(all, cycle) {
+			for _, one := range turns(all, cycle) {
 				if ctx.Err() != nil {
 					return errInterrupted
 				}

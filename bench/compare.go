@@ -128,7 +128,7 @@ func (c *comparing) measure(ctx context.Context) error {
 			s.rounds = append(s.rounds, "")
 		}
 		for at, p := range sortedKeys(c.sides[0].programs) {
-			for _, s := range rotate(c.sides, round+at) {
+			for _, s := range turns(c.sides, round+at) {
 				if err := c.measureOne(ctx, s, p, round); err != nil {
 					return err
 				}

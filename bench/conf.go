@@ -11,7 +11,7 @@ import (
 type terms struct {
 	files    int  // that a process may have open; 0: as many as the machine allows
 	services int  // before the backend, each with a host of its own; 0 is one
-	splice   bool // large bodies: HAProxy splices
+	splice   bool // large bodies: HAProxy splices, and nginx has buffers for them
 	stream   bool // bodies and events: fasthttp does not collect them
 	cold     bool // a gateway that starts services has those of the cold starts too
 	prompt   bool // events: HAProxy does not wait for more to send along with them
@@ -38,7 +38,10 @@ func engineConf(t terms, listen, admin, backend netip.AddrPort) string {
 // they come: with nginx's defaults they would go through files. The X-Forwarded-* fields are those the engine sends.
 // Each of several workers has a listening socket of its own (reuseport), or one of them would take most connections.
 func nginxConf(workers int, t terms, listen, backend netip.AddrPort) string {
-	user, reuseport := "", " backlog=4096"
+	user, reuseport, extra := "", " backlog=4096", ""
+	if t.splice {
+		extra = "    proxy_buffer_size 64k; proxy_buffers 8 256k; proxy_busy_buffers_size 512k; client_body_buffer_size 512k;\n"
+	}
 	if os.Geteuid() == 0 {
 		user = "user root;\n" // or the workers could not enter the directory
 	}
@@ -66,8 +69,8 @@ http {
     keepalive_requests 1000000000;
     client_max_body_size 0;
     server_names_hash_bucket_size 64;
-%s}
-`, workers, t.files, t.files, servers.String())
+%s%s}
+`, workers, t.files, t.files, extra, servers.String())
 }
 
 // nginxServer is a host and its backend: number, backend, listen, backlog, host, number.

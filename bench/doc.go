@@ -48,8 +48,8 @@
 //
 // Speed on a shared machine is a matter of the moment. So the number of requests is fixed and not the time; what counts is
 // the CPU that the processes of a contender take for it, all of them (workers, threads, the keeper), from their CPU clocks,
-// which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in an order that
-// is rotated from one to the next. A ratio is taken within each round, against the best of all variants of nginx,
+// which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in orders
+// of which each has each contender at another place and after another one. A ratio is taken within each round, against the best of all variants of nginx,
 // HAProxy and Caddy by its median, and the median of the ratios is what counts; least and most are shown beside it.
 //
 // Every reply is checked: its status, its length, its body. What is wrong is counted by kind and shown under the table. To

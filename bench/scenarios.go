@@ -171,8 +171,8 @@ func (b *bench) hush() {
 	}
 }
 
-// eachRound has every contender measured once in each case of each round, in an order that is rotated from one to the
-// next.
+// eachRound has every contender measured once in each case of each round, in an order that is another one each
+// time.
 func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at int, r running) (Sample, error)) error {
 	first := len(b.result.Cases)
 	for _, name := range cases {
@@ -184,7 +184,7 @@ func (b *bench) eachRound(ctx context.Context, cases []string, measure func(at i
 			if !b.live {
 				b.say("round %d of %d, %s", round+1, rounds, name)
 			}
-			for _, r := range rotate(b.up, round+at) {
+			for _, r := range turns(b.up, round+at) {
 				if ctx.Err() != nil {
 					return errInterrupted
 				}

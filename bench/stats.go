@@ -80,13 +80,23 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 	return sorted[min(max(rank, 0), len(sorted)-1)]
 }
 
-// rotate turns a list, so that each stands at each place once in as many rounds.
-func rotate[T any](list []T, by int) []T {
-	if len(list) == 0 {
-		return nil
+// turns is the order of a round. In as many rounds as there are things in the list (or twice as many, if that is odd) each
+// stands at each place equally often, and comes after each other one equally often: what one leaves behind, garbage to be
+// collected, connections that close, is not always the same one's to bear. It is a Latin square of Williams.
+func turns[T any](list []T, round int) []T {
+	n := len(list)
+	order := make([]T, n)
+	for at := range order {
+		place := (at + 1) / 2
+		if at%2 == 0 {
+			place = n - at/2
+		}
+		order[at] = list[(place+round)%n]
 	}
-	by %= len(list)
-	return append(slices.Clone(list[by:]), list[:by]...)
+	if n%2 == 1 && round%2 == 1 {
+		slices.Reverse(order)
+	}
+	return order
 }
 
 func sortedTimes(times []time.Duration) []time.Duration { return slices.Sorted(slices.Values(times)) }

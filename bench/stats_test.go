@@ -53,21 +53,39 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// TestRotate: in as many rounds as there are contenders, each stands at each place once.
-func TestRotate(t *testing.T) {
-	list := []string{"a", "b", "c"}
-	seen := map[string]int{}
-	for round := range 3 {
-		for place, name := range rotate(list, round) {
-			seen[name] |= 1 << place
+// TestTurns: each stands at each place as often as any other, and follows each other one as often.
+func TestTurns(t *testing.T) {
+	for n := 1; n <= 12; n++ {
+		list := make([]int, n)
+		for i := range list {
+			list[i] = i
+		}
+		rounds := n * (1 + n%2)
+		places, after := map[[2]int]int{}, map[[2]int]int{}
+		for round := range rounds {
+			order := turns(list, round)
+			for place, who := range order {
+				places[[2]int{place, who}]++
+				if place > 0 {
+					after[[2]int{order[place-1], who}]++
+				}
+			}
+		}
+		if len(places) != n*n || len(after) != n*(n-1) {
+			t.Errorf("%d: %d of the places, %d of the neighbours", n, len(places), len(after))
+		}
+		for pair, times := range places {
+			if times != rounds/n {
+				t.Errorf("%d: place and who %v %d times", n, pair, times)
+			}
+		}
+		for pair, times := range after {
+			if times != rounds/n {
+				t.Errorf("%d: %v after each other %d times", n, pair, times)
+			}
 		}
 	}
-	for _, name := range list {
-		if seen[name] != 7 {
-			t.Errorf("%s stood at the places %b", name, seen[name])
-		}
-	}
-	if !slices.Equal(list, []string{"a", "b", "c"}) {
-		t.Error("the list was changed")
+	if got := turns([]int(nil), 3); len(got) != 0 {
+		t.Error(got)
 	}
 }
