@@ -139,8 +139,11 @@ func getOnce(address netip.AddrPort, host string) error {
 	var reply [4096]byte
 	var n int
 	err = again(func() (err error) { n, err = unix.Read(fd, reply[:]); return err })
+	if err == nil && n == 0 {
+		return errors.New("closed before a reply")
+	}
 	if err == nil && !bytes.HasPrefix(reply[:max(n, 0)], []byte("HTTP/1.1 200 ")) {
-		err = fmt.Errorf("the reply is %.200q", reply[:max(n, 0)])
+		err = errors.New("status " + statusOf(reply[:max(n, 0)]))
 	}
 	return err
 }

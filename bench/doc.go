@@ -58,9 +58,9 @@
 // the run goes on without it; without ours it does not.
 //
 // What is not fair, and cannot be: the generator and the backend share the machine's cores with the contender, so requests
-// per second and latency say how all of them together do on this machine. Memory is what the processes have, once with
-// what several share counted in each of them, as ps does, and once with it divided among them; the kernel's part of a
-// socket is not in it, and is alike for all. What a server takes for all connections when it starts, as nginx does, is not
+// per second and latency say how all of them together do on this machine. Memory is what the processes have: all
+// of it, each process counted for itself, as ps does; and what is their own, without the pages of programs and libraries,
+// and with what several share counted once. The kernel's part of a socket is not in it, and is alike for all. What a server takes for all connections when it starts, as nginx does, is not
 // in the growth for each, but in the memory in all. On a machine that is busy with other work figures scatter, CPU too (caches and batches are
 // smaller); the report says how busy it was.
 //

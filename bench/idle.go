@@ -64,7 +64,7 @@ func holdIdle(ctx context.Context, r running, n int) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	sample.Memory, sample.Resident, sample.Shared = after.resident-before.resident, after.resident, after.shared
+	sample.Memory, sample.Resident, sample.Own = after.resident-before.resident, after.resident, after.own
 	for _, l := range loads {
 		if err := ask(l); err != nil {
 			return Sample{}, err

@@ -14,7 +14,7 @@ var memoryScenario = scenario{
 	terms:   terms{files: fewFiles},
 	alone:   true,
 	rounds:  3,
-	columns: []metric{{"MB resident", residentMB, "%.1f", less}, {"MB, shared pages once", sharedMB, "%.1f", less}},
+	columns: []metric{{"MB resident", residentMB, "%.1f", less}, {"MB of its own", ownMB, "%.1f", less}},
 	takes:   func(c contender) bool { return c.kind != kindDirect && c.kind != kindOther || c.name == besideName },
 	apart:   "they have one backend, and no hosts",
 	measure: measureMemory,
@@ -61,7 +61,7 @@ func askAll(ctx context.Context, r running, services int) (Sample, error) {
 		return sample, err
 	}
 	m, err := memoryOf(pids)
-	sample.Resident, sample.Shared = m.resident, m.shared
+	sample.Resident, sample.Own = m.resident, m.own
 	return sample, err
 }
 

@@ -73,7 +73,7 @@ func cpuClock(pid int) int32 { return int32(^pid<<3 | 2) }
 // memory is what processes have in memory, in bytes.
 type memory struct {
 	resident float64 // each counted for itself, as ps shows it
-	shared   float64 // what several share, of this family and of others, is divided among them
+	own      float64 // without the pages of files, such as programs, and with what several share divided among them
 }
 
 func memoryOf(pids []int) (sum memory, err error) {
@@ -83,12 +83,13 @@ func memoryOf(pids []int) (sum memory, err error) {
 			return sum, fmt.Errorf("cannot read the memory of process %d: %w", pid, err)
 		}
 		resident, ok := parseRollup(data, "Rss:")
-		shared, ok2 := parseRollup(data, "Pss:")
-		if !ok || !ok2 {
-			return sum, fmt.Errorf("cannot find Rss and Pss in /proc/%d/smaps_rollup", pid)
+		anonymous, ok2 := parseRollup(data, "Pss_Anon:")
+		shared, ok3 := parseRollup(data, "Pss_Shmem:")
+		if !ok || !ok2 || !ok3 {
+			return sum, fmt.Errorf("cannot find Rss, Pss_Anon and Pss_Shmem in /proc/%d/smaps_rollup", pid)
 		}
 		sum.resident += float64(resident)
-		sum.shared += float64(shared)
+		sum.own += float64(anonymous + shared)
 	}
 	return sum, nil
 }

@@ -110,8 +110,8 @@ func TestResidentMemory(t *testing.T) {
 	if grown := after.resident - before.resident; grown < 16<<20 {
 		t.Errorf("32 MB more show as %.0f", grown)
 	}
-	if after.shared > after.resident {
-		t.Errorf("%.0f bytes are resident, and %.0f without what others share of them", after.resident, after.shared)
+	if grown := after.own - before.own; grown < 16<<20 || after.own >= after.resident {
+		t.Errorf("32 MB more of its own show as %.0f; %.0f of %.0f", grown, after.own, after.resident)
 	}
 	runtime.KeepAlive(block)
 }

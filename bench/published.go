@@ -110,7 +110,7 @@ func residentAlone(r *Report, kind string) string {
 	}
 	text := fmt.Sprintf("%.1f MB resident", s.middle(residentMB))
 	if kind == kindOurs {
-		text += fmt.Sprintf(", engine and keeper together (%.1f MB with what they share counted once)", s.middle(sharedMB))
+		text += fmt.Sprintf(", engine and keeper together (%.1f MB of their own, without their program)", s.middle(ownMB))
 	}
 	return text
 }

@@ -101,10 +101,14 @@ func caseTable(c Case, columns []metric) [][]string {
 	return rows
 }
 
-// toPeer compares a contender with the best peer; with one that costs nothing at all there is no comparing.
+// toPeer compares a contender with the best peer; with one that costs nothing at all there is no comparing, nor is there of
+// one that answers with errors.
 func toPeer(s, peer Series, of func(Sample) float64) string {
 	if s.Contender == peer.Contender {
 		return "best peer"
+	}
+	if !s.sound() {
+		return "errors"
 	}
 	if ratio := spreadOf(ratios(s.values(of), peer.values(of))).Median; finite(ratio) {
 		return fmt.Sprintf("%.2f", ratio)

@@ -69,7 +69,7 @@ type Sample struct {
 	Stop      time.Duration  `json:"stop,omitempty"`      // CPU of the gateway for putting it to sleep again
 	Memory    float64        `json:"memory,omitempty"`    // growth of resident memory, in bytes
 	Resident  float64        `json:"resident,omitempty"`  // memory in all, in bytes
-	Shared    float64        `json:"shared,omitempty"`    // the same with what processes share divided among them
+	Own       float64        `json:"own,omitempty"`       // the same without programs, and with what processes share counted once
 	Generator time.Duration  `json:"generator,omitempty"` // CPU of the load generator
 	Errors    map[string]int `json:"errors,omitempty"`
 }
@@ -101,7 +101,7 @@ func p99Ms(s Sample) float64          { return micros(s.P99) / 1e3 }
 func worstMs(s Sample) float64        { return micros(s.Worst) / 1e3 }
 func memoryPerWork(s Sample) float64  { return s.Memory / 1024 / s.Work } // KiB
 func residentMB(s Sample) float64     { return s.Resident / (1 << 20) }
-func sharedMB(s Sample) float64       { return s.Shared / (1 << 20) }
+func ownMB(s Sample) float64          { return s.Own / (1 << 20) }
 func coreShare(s Sample) float64      { return 100 * s.CPU.Seconds() / s.Elapsed.Seconds() }
 func generatorShare(s Sample) float64 { return 100 * s.Generator.Seconds() / s.Elapsed.Seconds() }
 func micros(d time.Duration) float64  { return float64(d.Nanoseconds()) / 1e3 }
