@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -62,7 +63,8 @@ func TestPeerFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	chosen = slices.Insert(chosen, 0, contender{name: "broken", kind: kindNginx, start: startRole("no such role")})
-	result, err := smallScenario.run(context.Background(), s, chosen, options{rounds: 1, scale: 0.001, progress: writerFunc(func([]byte) {})})
+	o := options{rounds: 1, scale: 0.001, progress: io.Discard}
+	result, err := smallScenario.run(context.Background(), s, chosen, o)
 	if err != nil || len(result.Failed) != 1 || !strings.HasPrefix(result.Failed[0], "broken: ") {
 		t.Fatalf("failed: %q, %v", result.Failed, err)
 	}
@@ -70,7 +72,7 @@ func TestPeerFails(t *testing.T) {
 		t.Errorf("measured: %+v", result.Cases[1])
 	}
 	chosen[0].kind = kindOurs
-	if _, err := smallScenario.run(context.Background(), s, chosen, options{rounds: 1, scale: 0.001, progress: writerFunc(func([]byte) {})}); err == nil {
+	if _, err := smallScenario.run(context.Background(), s, chosen, o); err == nil {
 		t.Error("ours does not come up, and the run goes on")
 	}
 }

@@ -14,10 +14,10 @@
 //
 // # Who takes part
 //
-// The engine, built from the tree, with its defaults: header rules, leases, timers, caps and counters, for a service that
-// is awake. nginx with one worker and with two, and HAProxy with one thread and with two, and Caddy, as Debian packages them; one
-// that is not installed ends the run, or is named in its report (-incomplete). A proxy made of net/http and one made of
-// fasthttp, to show what is usual in Go. And no proxy at all, to show what a proxy adds.
+// The engine, built from the tree, with its defaults: header rules, leases, timers, caps and counters, for a service
+// that is awake. nginx with one worker and with two, and HAProxy with one thread and with two, and Caddy, as Debian
+// packages them; one that is not installed ends the run, or is named in its report (-incomplete). A proxy made of
+// net/http and one made of fasthttp, to show what is usual in Go. And no proxy at all, to show what a proxy adds.
 //
 // Two gateways that start services as ours does are measured if they are given, and else named in the report:
 //
@@ -46,31 +46,34 @@
 //
 // # Why it is fair
 //
-// Speed on a shared machine is a matter of the moment. So the number of requests is fixed and not the time; what counts is
-// the CPU that the processes of a contender take for it, all of them (workers, threads, the keeper), from their CPU clocks,
-// which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in orders
-// of which each has each contender at another place and after another one. A ratio is taken within each round, against the best of all variants of nginx,
-// HAProxy and Caddy by its median, and the median of the ratios is what counts; least and most are shown beside it.
+// Speed on a shared machine is a matter of the moment. So the number of requests is fixed and not the time; what counts
+// is the CPU that the processes of a contender take for it, all of them (workers, threads, the keeper), from their CPU
+// clocks, which have nanoseconds where /proc/PID/stat has ticks of 10 ms. Contenders take turns within each round, in
+// orders of which each has each contender at another place and after another one. A ratio is taken within each round,
+// against the best of all variants of nginx, HAProxy and Caddy by its median, and the median of the ratios is what
+// counts; least and most are shown beside it.
 //
 // Every reply is checked: its status, its length, its body. What is wrong is counted by kind and shown under the table. To
 // answer with an error is less work, so a peer of which more than one request in a hundred went wrong is nobody to be
 // compared with, and nothing is met by ours if any did. A peer that does not come up, or ends, is said to have failed, and
 // the run goes on without it; without ours it does not.
 //
-// What is not fair, and cannot be: the generator and the backend share the machine's cores with the contender, so requests
-// per second and latency say how all of them together do on this machine. Memory is what the processes have: all
-// of it, each process counted for itself, as ps does; and what is their own, without the pages of programs and libraries,
-// and with what several share counted once. The kernel's part of a socket is not in it, and is alike for all. What a server takes for all connections when it starts, as nginx does, is not
-// in the growth for each, but in the memory in all. On a machine that is busy with other work figures scatter, CPU too (caches and batches are
-// smaller); the report says how busy it was.
+// What is not fair, and cannot be: the generator and the backend share the machine's cores with the contender, so
+// requests per second and latency say how all of them together do on this machine. Memory is what the processes have:
+// all of it, each process counted for itself, as ps does; and what is their own, without the pages of programs and
+// libraries, and with what several share counted once. The kernel's part of a socket is not in it, and is alike for
+// all. What a server takes for all connections when it starts, as nginx does, is not in the growth for each, but in the
+// memory in all. On a machine that is busy with other work figures scatter, CPU too (caches and batches are smaller);
+// the report says how busy it was.
 //
-// A cold start is compared with the command started directly, by this program and in the same form, while the same client
-// makes the same GET every 100 us until it is answered; both take turns, 210 times for most forms, and the median is that
-// of the differences within each turn. Of the slowest in a hundred there are two figures: by how much the 99th percentile
-// of all starts lies over that of the direct ones, which is what has to be met, and the 99th percentile of the differences
-// within a turn, which is as much about quick direct starts as about slow ones of the gateway. The shell loop beside them is what people write without a gateway: the command, and a client that
-// is run every 10 ms (this program, which takes longer to come up than curl). The service is as little as a Go program can
-// be (coldserver). The CPU of a start is the engine's, and beside it the keeper's, with the 60 ms after the reply in it,
+// A cold start is compared with the command started directly, by this program and in the same form, while the same
+// client makes the same GET every 100 us until it is answered; both take turns, 210 times for most forms, and the
+// median is that of the differences within each turn. Of the slowest in a hundred there are two figures: by how much
+// the 99th percentile of all starts lies over that of the direct ones, which is what has to be met, and the 99th
+// percentile of the differences within a turn, which is as much about quick direct starts as about slow ones of the
+// gateway. The shell loop beside them is what people write without a gateway: the command, and a client that is run
+// every 10 ms (this program, which takes longer to come up than curl). The service is as little as a Go program can be
+// (coldserver). The CPU of a start is the engine's, and beside it the keeper's, with the 60 ms after the reply in it,
 // for the log and the store; that of the stop which follows is told apart.
 //
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine

@@ -83,7 +83,7 @@ func resultsPage(r *Report) []byte {
 	var w bytes.Buffer
 	fmt.Fprintf(&w, "# The last whole run of make bench\n\n%s\n", strings.Join(heading(r), "  \n"))
 	fmt.Fprintf(&w, "\n    %s\n", strings.Join(r.Command, " "))
-	fmt.Fprintf(&w, "\nMade from [%s](%s) by `go run ./bench results`; doc.go says what is measured, and how.\n", keptReport, keptReport)
+	fmt.Fprintf(&w, "\nMade from [%s](%s) by `make bench-results`; doc.go says what is measured, and how.\n", keptReport, keptReport)
 	if len(r.LeftOut) > 0 {
 		fmt.Fprintf(&w, "\nLeft out:\n\n- %s\n", strings.Join(r.LeftOut, "\n- "))
 	}

@@ -188,7 +188,8 @@ func dockerSays(ctx context.Context, in []byte, args ...string) (string, error) 
 // sablierVersion is what the program says, or, of one that was built without being told, what Go knows of it.
 func sablierVersion() string {
 	program := os.Getenv(sablierSwitch)
-	if says := firstLine(program, "version"); !strings.Contains(says, "version=,") {
+	_, says, _ := strings.Cut(firstLine(program, "version"), "version=")
+	if says, _, _ := strings.Cut(says, ","); says != "" {
 		return says
 	}
 	info, err := buildinfo.ReadFile(program)
