@@ -26,7 +26,9 @@
 //	                       containers, so it has a case of its own among the cold starts, in which all start the same one
 //
 // The first forwards neither Host nor X-Forwarded-*, so it has less to do than the others, and it is judged by nobody.
-// Sablier is told to look for a container every 10 ms; it does every 5 s unless told.
+// Sablier is told to look for a container every 10 ms; it does every 5 s unless told. A container without a health check,
+// which Docker makes once a second at most, is there for it as soon as it runs: a request that comes before the service
+// listens is answered with 502, and counted.
 //
 // All of them stand before one backend (backend.go), a process of its own that does as little as it can, and are asked by
 // one generator (load.go), which is a single thread. What they forward is compared before anything is measured: they add
