@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,7 +18,11 @@ import (
 // not imported, so that what is measured is what anybody sees.
 type gateway struct {
 	base, token, service string
+	client               *http.Client
 }
+
+// slowest is how long an answer of the admin API may take: to a stop it comes when the service is down.
+const slowest = 5 * time.Minute
 
 // status is what the admin API tells of a service.
 type status struct {
@@ -38,19 +43,27 @@ type clock struct {
 }
 
 // gateway finds the admin API of the run, and the service: the one of -service, or the first label of the host.
-func (r *run) gateway(t *target) (*gateway, error) {
-	if r.admin == "" {
+func (r *run) gateway(t *target, n int) (*gateway, error) {
+	base, name := one(r.admin, n), one(r.service, n)
+	if base == "" {
 		return nil, errors.New("it is not known when the service sleeps: the URL of the admin API is missing (-admin http://127.0.0.1:PORT)")
 	}
-	base := r.admin
 	if !strings.Contains(base, "://") {
 		base = "http://" + base
 	}
-	name := r.service
 	if name == "" {
 		name, _, _ = strings.Cut(t.host, ".")
 	}
-	return &gateway{strings.TrimRight(base, "/"), os.Getenv("DYNAPM_TOKEN"), name}, nil
+	return &gateway{strings.TrimRight(base, "/"), os.Getenv("DYNAPM_TOKEN"), name, r.admins}, nil
+}
+
+// adminClient asks admin APIs. The token goes to them and nowhere else: through no proxy, and where no redirect leads.
+func adminClient(o options) *http.Client {
+	return &http.Client{
+		Timeout:       slowest,
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.roots, InsecureSkipVerify: o.insecure}},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 func (g *gateway) call(ctx context.Context, method, verb string, into any) (int, error) {
@@ -62,7 +75,7 @@ func (g *gateway) call(ctx context.Context, method, verb string, into any) (int,
 	if g.token != "" {
 		request.Header.Set("Authorization", "Bearer "+g.token)
 	}
-	reply, err := http.DefaultClient.Do(request)
+	reply, err := g.client.Do(request)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +88,7 @@ func (g *gateway) call(ctx context.Context, method, verb string, into any) (int,
 		return reply.StatusCode, json.Unmarshal(text, into)
 	}
 	if reply.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s %s: %d %s", method, at, reply.StatusCode, strings.TrimSpace(string(text)))
+		err = fmt.Errorf("%s %s: %d %s", method, at, reply.StatusCode, printable(strings.TrimSpace(string(text)), longestKind))
 	}
 	return reply.StatusCode, err
 }
@@ -96,7 +109,7 @@ func (g *gateway) sleep(ctx context.Context, idle bool) (status, error) {
 	}
 	return g.await(ctx, func(s status) (bool, error) {
 		if s.State == "failed" {
-			return false, fmt.Errorf("service %s has failed: %s", g.service, s.Reason)
+			return false, fmt.Errorf("service %s has failed: %s", g.service, printable(s.Reason, longestKind))
 		}
 		return s.State == "stopped", nil
 	})

@@ -26,6 +26,10 @@ func (g *generator) open(c *client) error {
 
 func (g *generator) drop(c *client) {
 	if c.fd >= 0 {
+		if c.tls != nil {
+			c.tls.end()
+			c.tls = nil
+		}
 		unix.Close(c.fd)
 		g.byFd[c.fd] = nil
 		c.fd = -1
@@ -52,7 +56,7 @@ func (g *generator) begin(c *client, due, now time.Time) {
 // send writes what is left of the request.
 func (g *generator) send(c *client) {
 	for c.sent < len(c.ask.request) {
-		n, err := unix.Write(c.fd, c.ask.request[c.sent:])
+		n, err := c.write(c.ask.request[c.sent:])
 		switch err {
 		case nil:
 			c.sent += n
@@ -60,10 +64,25 @@ func (g *generator) send(c *client) {
 		case unix.EAGAIN:
 			return
 		default:
+			c.reply.closes = true
 			g.done(c, "send: "+errnoText(err))
 			return
 		}
 	}
+}
+
+func (c *client) write(data []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.write(data)
+	}
+	return unix.Write(c.fd, data)
+}
+
+func (c *client) receive(into []byte) (int, error) {
+	if c.tls != nil {
+		return c.tls.receive(into)
+	}
+	return unix.Read(c.fd, into)
 }
 
 // event handles what the kernel says of a connection.
@@ -73,12 +92,11 @@ func (g *generator) event(fd int, gone bool) {
 		return // dropped within this turn
 	}
 	c.gone = c.gone || gone
-	if !c.ready {
-		if code, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
-			g.refused(c, unix.Errno(code))
-			return
-		}
-		c.ready = true
+	if !c.ready && !g.connected(c) {
+		return
+	}
+	if c.tls != nil {
+		c.tls.flush() // what is wrong with it is found by what follows
 	}
 	if c.asking && c.sent < len(c.ask.request) {
 		g.send(c)
@@ -89,20 +107,45 @@ func (g *generator) event(fd int, gone bool) {
 	g.read(c)
 }
 
+// connected goes on with a connection that is not ready yet, and tells whether it is now.
+func (g *generator) connected(c *client) bool {
+	if code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+		g.refused(c, "connect: "+errnoText(unix.Errno(code)))
+		return false
+	}
+	if g.dest.tls != nil {
+		if c.tls == nil {
+			c.tls = secure(c.fd, g.dest.tls)
+		}
+		done, err := c.tls.shake()
+		if err != nil {
+			g.refused(c, "TLS handshake: "+errnoText(err))
+		}
+		if !done || err != nil {
+			return false
+		}
+	}
+	c.ready = true
+	return true
+}
+
 // refused ends the attempt to connect.
-func (g *generator) refused(c *client, code unix.Errno) {
+func (g *generator) refused(c *client, wrong string) {
 	if c.asking {
-		g.done(c, "connect: "+errnoText(code))
+		g.done(c, wrong)
 		return
 	}
 	g.drop(c)
 }
 
+// mostReads is how often a client reads before the others have their turn: a server that sends without end must not
+// hold up the clients beside it, nor the clock.
+const mostReads = 16
+
 // read takes what has come until there is no more, or the reply is whole.
 func (g *generator) read(c *client) {
-	fd := c.fd
-	for {
-		n, err := unix.Read(fd, g.scratch)
+	for range mostReads {
+		n, err := c.receive(g.scratch)
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -120,15 +163,32 @@ func (g *generator) read(c *client) {
 			return
 		}
 		rest, whole, wrong := c.reply.feed(g.scratch[:n])
-		if whole && wrong == "" && len(rest) > 0 {
-			wrong = "bytes that nobody asked for"
+		if len(rest) > 0 && (wrong == "" || whole) {
+			wrong, whole = "bytes that nobody asked for", false
 		}
 		if whole || wrong != "" {
+			// Where a reply that is wrong in itself ends, nobody knows; one that is whole only says what is wrong.
+			c.reply.closes = c.reply.closes || !whole
 			g.done(c, wrong)
 			return
 		}
-		if n < len(g.scratch) && !c.gone {
+		if n < len(g.scratch) && !c.gone && c.tls == nil {
 			return // a short read: what comes later has an event of its own
+		}
+	}
+	if !c.unread {
+		c.unread = true
+		g.unread = append(g.unread, c)
+	}
+}
+
+// readOn has those read that have used up their turn. Nothing tells of them again, as epoll is edge-triggered.
+func (g *generator) readOn() {
+	again := g.unread
+	g.unread = nil
+	for _, c := range again {
+		if c.unread = false; c.ready {
+			g.read(c)
 		}
 	}
 }
@@ -156,7 +216,7 @@ func (g *generator) done(c *client, wrong string) {
 	} else {
 		g.rec.fail(wrong, now, 1)
 	}
-	if wrong != "" || c.reply.closes || c.gone {
+	if !c.ready || c.reply.closes || c.gone {
 		connected := c.ready
 		g.drop(c)
 		if !connected {

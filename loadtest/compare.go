@@ -43,19 +43,30 @@ func ratioOf(name string, ours, theirs []float64) (Ratio, bool) {
 	}, true
 }
 
-// ratiosOf compares two series in what the scenario is about.
-func ratiosOf(ours, theirs []Point, open bool, how string) []Ratio {
-	quantities := []struct {
-		name string
-		of   func(Point) float64
-	}{
-		{"requests/s", func(p Point) float64 { return p.Rate }},
-		{"p50", func(p Point) float64 { return p.P50 }},
-		{"p99", func(p Point) float64 { return p.P99 }},
-	}
+// quantity is what two series are compared in.
+type quantity struct {
+	name string
+	of   func(Point) float64
+}
+
+var (
+	ofRate    = quantity{"requests/s", func(p Point) float64 { return p.Rate }}
+	ofP50     = quantity{"p50", func(p Point) float64 { return p.P50 }}
+	ofP99     = quantity{"p99", func(p Point) float64 { return p.P99 }}
+	ofAnswer  = quantity{"time to the answer", func(p Point) float64 { return p.Max }}
+	ofLastOne = quantity{"time to the last answer", func(p Point) float64 { return p.Max }}
+)
+
+// latencyOf are the quantities of requests in a row. The rate of an open loop is what was asked for.
+func latencyOf(open bool) []quantity {
 	if open {
-		quantities = quantities[1:] // its rate is what was asked for
+		return []quantity{ofP50, ofP99}
 	}
+	return []quantity{ofRate, ofP50, ofP99}
+}
+
+// ratiosOf compares two series, point by point.
+func ratiosOf(ours, theirs []Point, how string, quantities ...quantity) []Ratio {
 	var out []Ratio
 	for _, q := range quantities {
 		if r, ok := ratioOf(q.name+", "+how, each(ours, q.of), each(theirs, q.of)); ok {
@@ -63,6 +74,13 @@ func ratiosOf(ours, theirs []Point, open bool, how string) []Ratio {
 		}
 	}
 	return out
+}
+
+// compareResults compares the two targets, if there are two.
+func (r *run) compareResults(quantities []quantity) {
+	if results := r.report.Results; len(results) == 2 {
+		r.report.Ratios = ratiosOf(results[0].Series, results[1].Series, "-url by -compare", quantities...)
+	}
 }
 
 func each(points []Point, of func(Point) float64) []float64 {

@@ -20,7 +20,7 @@ func TestTargetsTakeTurns(t *testing.T) {
 		}).url.String()
 	}
 	r := newRun(scenario{name: "latency"}, options{url: server("a"), compare: server("b"), clients: 1, requests: slicePairs}, nil)
-	if err := r.measure(t.Context(), false); err != nil {
+	if err := r.measure(t.Context(), false, r.prepare); err != nil {
 		t.Fatal(err)
 	}
 	mu.Lock()

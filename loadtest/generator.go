@@ -4,37 +4,41 @@ import (
 	"context"
 	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // generator is a number of clients on one thread and one epoll: so it takes as little of the machine as it can from
 // what it measures, and its own share of a core is one number. A client sends a request, reads the reply, checks it,
 // and has the next when the pacer has one due. Its connections outlast a run, so that runs can be interleaved.
 type generator struct {
-	poller  *poller
-	dest    *target // where the connections go
-	ask     func() *target
-	byFd    []*client
-	free    []*client
-	resting []*client
-	scratch []byte
-	tick    func(now time.Time) // called ten times a second; nil: nobody wants to know
+	poller   *poller
+	dest     *target // where the connections go
+	ask      func() *target
+	byFd     []*client
+	free     []*client
+	resting  []*client
+	scratch  []byte
+	patience time.Duration       // how long a request may take before it counts as an error
+	tick     func(now time.Time) // called ten times a second; nil: nobody wants to know
 
 	// Of the present run.
-	pace  pacer
-	rec   *recorder
-	began time.Time
-	taken int64
-	busy  int
-	ended bool // no more requests are taken
+	pace      pacer
+	rec       *recorder
+	began     time.Time
+	taken     int64
+	busy      int
+	ended     bool      // no more requests are taken
+	unread    []*client // have used up their turn, and may have more to read
+	cutShort  int       // requests in flight when the run was interrupted
+	oldestDue time.Time // of these
 }
 
 // client is one connection.
 type client struct {
-	fd     int  // -1: there is none
-	ready  bool // connected
-	gone   bool // the server has ended the connection; there may still be bytes
+	fd     int      // -1: there is none
+	tls    *secured // nil: there is none
+	ready  bool     // connected
+	unread bool     // has its place among those that read on
+	gone   bool     // the server has ended the connection; there may still be bytes
 	asking bool
 	sent   int // bytes of the request
 	ask    *target
@@ -45,15 +49,14 @@ type client struct {
 }
 
 const (
-	// patience is how long a request may take before it counts as an error.
-	patience = 30 * time.Second
+	defaultPatience = 30 * time.Second
 	// restTime is how long a client that could not connect waits: a dead server must not be asked a million times.
 	restTime = 10 * time.Millisecond
 )
 
 // newGenerator makes clients that are not connected yet. ask chooses what the next request asks for; nil: always t.
 func newGenerator(t *target, clients int, ask func() *target) (*generator, error) {
-	g := &generator{dest: t, ask: ask, scratch: make([]byte, 64<<10), rec: newRecorder(time.Now(), 0)}
+	g := &generator{dest: t, ask: ask, scratch: make([]byte, 64<<10), patience: defaultPatience, rec: newRecorder(time.Now(), 0)}
 	if ask == nil {
 		g.ask = func() *target { return t }
 	}
@@ -70,14 +73,29 @@ func newGenerator(t *target, clients int, ask func() *target) (*generator, error
 func (g *generator) close() {
 	for _, c := range g.byFd {
 		if c != nil {
-			unix.Close(c.fd)
+			g.drop(c)
 		}
 	}
 	g.poller.close()
 }
 
+// lock keeps what follows on one thread until unlock: moving from one to another costs more than a request. A TLS
+// handshake is a coroutine, which must go on on the thread on which it began, so none may be left over.
+func (g *generator) lock() (unlock func()) {
+	runtime.LockOSThread()
+	return func() {
+		for _, c := range g.byFd {
+			if c != nil && !c.ready {
+				g.drop(c)
+			}
+		}
+		runtime.UnlockOSThread()
+	}
+}
+
 // connect opens the connections of all clients and waits for them, so that a run does not begin with that.
 func (g *generator) connect(ctx context.Context) error {
+	defer g.lock()()
 	opened := g.free
 	g.free = nil
 	for _, c := range opened {
@@ -85,7 +103,7 @@ func (g *generator) connect(ctx context.Context) error {
 			return err
 		}
 	}
-	end := time.Now().Add(patience)
+	end := time.Now().Add(g.patience)
 	for _, c := range opened {
 		for !c.ready && c.fd >= 0 && ctx.Err() == nil && time.Now().Before(end) {
 			if err := g.poller.turn(end, time.Now(), g.event); err != nil {
@@ -99,9 +117,9 @@ func (g *generator) connect(ctx context.Context) error {
 
 // run has the pacer's requests made, and returns when each has come to an end or ctx has.
 func (g *generator) run(ctx context.Context, pace pacer, rec *recorder, began time.Time) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	defer g.lock()()
 	g.pace, g.rec, g.began, g.taken, g.busy, g.ended = pace, rec, began, 0, 0, false
+	g.cutShort = 0
 	scanned := began
 	// Connections that ended since the last run are noticed before one of them is used.
 	if err := g.poller.turn(began, began, g.event); err != nil {
@@ -121,16 +139,24 @@ func (g *generator) run(ctx context.Context, pace pacer, rec *recorder, began ti
 		if g.ended && g.busy == 0 {
 			return nil
 		}
+		if len(g.unread) > 0 {
+			next = now
+		}
 		if err := g.poller.turn(next, now, g.event); err != nil {
 			return err
 		}
+		g.readOn()
 	}
 }
 
-// abandon ends a run that was interrupted: what is in flight counts neither as answered nor as failed.
+// abandon ends a run that was interrupted: what is in flight counts neither as answered nor as failed, but it is known
+// how much that is, as it may be just what had the user interrupt.
 func (g *generator) abandon() {
 	for _, c := range g.byFd {
 		if c != nil && c.asking {
+			if g.cutShort++; g.cutShort == 1 || c.due.Before(g.oldestDue) {
+				g.oldestDue = c.due
+			}
 			c.asking = false
 			g.drop(c)
 			g.free = append(g.free, c)
@@ -186,18 +212,19 @@ func (g *generator) take(now time.Time) (time.Time, bool) {
 			return due, false
 		}
 		g.taken++
-		if now.Sub(due) <= patience {
+		if now.Sub(due) <= g.patience {
 			return due, true
 		}
-		g.rec.fail("no connection free within "+patience.String(), now, 1)
+		g.rec.fail("no connection free within "+g.patience.String(), now, 1)
 	}
 }
 
 // scan fails the requests whose patience is at its end.
 func (g *generator) scan(now time.Time) {
 	for _, c := range g.byFd {
-		if c != nil && c.asking && now.Sub(c.began) > patience {
-			g.done(c, "no answer within "+patience.String())
+		if c != nil && c.asking && now.Sub(c.began) > g.patience {
+			c.reply.closes = true
+			g.done(c, "no answer within "+g.patience.String())
 		}
 	}
 	g.rec.advance(now)

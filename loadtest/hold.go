@@ -1,7 +1,6 @@
 package loadtest
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,113 +10,144 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/coder/websocket"
 )
 
 // opening is how many streams are opened at the same time.
 const opening = 64
 
-// Streams is what became of the streams of hold.
-type Streams struct {
-	Asked  int `json:"asked"`
-	Opened int `json:"opened"`
-	Held   int `json:"held"` // to the end
-}
-
 // holder holds streams of events. Each event says when it was due, and the recorder keeps how much later it came.
 // A stream is a goroutine, not a client of the generator: what it waits for is not a reply.
 type holder struct {
+	url       string
 	target    *target
 	transport *http.Transport
 	websocket bool
+	progress  *progress
 
 	mu       sync.Mutex
-	rec      *recorder // nil: it is not measured yet
+	rec      *recorder // nil: it is not measured yet, or not any more
+	end      time.Time // zero: it is not there yet; what is due after it does not count
 	early    map[string]int64
+	ahead    int64 // events that came before they were due
 	streams  Streams
-	progress *progress
+	live     map[*stream]bool
+	unjudged int // streams of which nobody knows what they owed at the end
 }
 
-// hold opens streams, and measures the lateness of what they bring.
+// hold opens streams, and measures the lateness of what they bring. Those of two targets are held at the same time, so
+// that what the machine does beside them meets both.
 func (r *run) hold(ctx context.Context) error {
-	address, isWebSocket := strings.CutPrefix(r.url, "ws://")
-	if isWebSocket {
-		address = "http://" + address
-	} else {
-		address = r.url
+	var holders []*holder
+	for n := range r.urls() {
+		h, err := r.holder(n)
+		if err != nil {
+			return err
+		}
+		defer h.transport.CloseIdleConnections()
+		holders = append(holders, h)
 	}
-	t, err := newTarget(address, r.host)
-	if err != nil {
-		return err
-	}
-	h := &holder{target: t, websocket: isWebSocket, early: map[string]int64{}, progress: &r.progress}
-	h.streams.Asked = r.clients
-	h.transport = &http.Transport{
-		DisableCompression: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, ResponseHeaderTimeout: patience,
-		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: patience}).DialContext(ctx, network, t.where)
-		},
-	}
-	defer h.transport.CloseIdleConnections()
 	streams, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	var running sync.WaitGroup
-	h.openAll(ctx, streams, &running, r.clients)
+	for _, h := range holders {
+		h.openAll(ctx, streams, &running, r.clients)
+	}
 	began := time.Now()
-	h.measure(began, max(r.duration/seriesSteps, 50*time.Millisecond))
-	r.meter.while(func() { h.watch(ctx, r.duration) })
-	end := time.Now()
-	rec := h.stop(end)
+	for _, h := range holders {
+		h.measure(began, max(r.duration/seriesSteps, 50*time.Millisecond))
+	}
+	var end time.Time
+	r.meter.while(func() {
+		r.watch(ctx, holders)
+		end = time.Now()
+		for _, h := range holders {
+			h.close(end)
+		}
+		r.collect(ctx, holders)
+	})
+	for _, h := range holders {
+		r.report.Results = append(r.report.Results, h.result(r, ctx.Err() != nil, end.Sub(began)))
+	}
 	cancel()
 	running.Wait()
-	result := resultOf(t, rec, end.Sub(began))
-	result.URL = r.url
-	r.report.Results = []Result{result}
-	r.report.Streams = &h.streams
+	r.compareResults(latencyOf(true))
 	return nil
+}
+
+func (r *run) holder(n int) (*holder, error) {
+	h := &holder{url: r.urls()[n], early: map[string]int64{}, live: map[*stream]bool{}, progress: &r.progress}
+	scheme, rest, _ := strings.Cut(h.url, "://")
+	address := h.url
+	if h.websocket = scheme == "ws" || scheme == "wss"; h.websocket {
+		address = "http" + strings.TrimPrefix(scheme, "ws") + "://" + rest
+	}
+	t, err := r.targetOf(address, n)
+	if err != nil {
+		return nil, err
+	}
+	h.target, h.streams.Asked = t, r.clients
+	h.transport = &http.Transport{
+		DisableCompression: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, ResponseHeaderTimeout: r.patience,
+		TLSHandshakeTimeout: r.patience,
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return (&net.Dialer{Timeout: r.patience}).DialContext(ctx, network, t.where)
+		},
+	}
+	if t.tls != nil {
+		h.transport.TLSClientConfig = t.tls.Clone()
+	}
+	return h, nil
 }
 
 // openAll opens the streams, and returns when each is open or has failed.
 func (h *holder) openAll(ctx, streams context.Context, running *sync.WaitGroup, n int) {
 	turn := make(chan struct{}, opening)
-	for i := range n {
-		if ctx.Err() != nil {
-			break
+	// Each that is opening has a place, and gives it back; so whoever has got all of them knows that none is opening.
+	place := func() bool {
+		select {
+		case turn <- struct{}{}:
+			return true
+		case <-ctx.Done():
+			return false
 		}
-		turn <- struct{}{}
+	}
+	for i := 0; i < n && place(); i++ {
 		running.Go(func() {
 			var once sync.Once
 			opened := func() { once.Do(func() { <-turn }) }
 			defer opened()
-			h.stream(streams, func() {
-				h.count(func(s *Streams) { s.Opened++ })
-				opened()
-			})
+			h.stream(streams, opened)
 		})
 		h.progress.step("stream", i+1, int64(n))
 	}
-	for range opening {
-		turn <- struct{}{} // each that is still opening gives its place back
+	for i := 0; i < opening && place(); i++ {
 	}
-}
-
-func (h *holder) count(change func(*Streams)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	change(&h.streams)
 }
 
 // stream reads one stream until it ends, which before the end of the run is an error.
 func (h *holder) stream(ctx context.Context, opened func()) {
-	read := h.readEvents
+	s := &stream{holder: h}
+	read := s.readEvents
 	if h.websocket {
-		read = h.readMessages
+		read = s.readMessages
 	}
-	err := read(ctx, opened)
+	err := read(ctx, func() {
+		h.mu.Lock()
+		h.live[s] = true
+		h.streams.Opened++
+		h.mu.Unlock()
+		opened()
+	})
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	held := h.live[s]
+	delete(h.live, s)
+	over := ctx.Err() != nil || !h.end.IsZero() && s.owes(h.end) == 0
 	switch {
-	case ctx.Err() != nil:
-		h.count(func(s *Streams) { s.Held++ })
+	case over:
+		if held {
+			h.streams.Held++
+		}
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		h.fail("a stream that ended")
 	default:
@@ -125,82 +155,31 @@ func (h *holder) stream(ctx context.Context, opened func()) {
 	}
 }
 
-// readEvents reads server-sent events.
-func (h *holder) readEvents(ctx context.Context, opened func()) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, h.target.url.String(), nil)
-	if err != nil {
-		return err
-	}
-	request.Host = h.target.host
-	request.Header.Set("Accept", "text/event-stream")
-	reply, err := h.transport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer reply.Body.Close()
-	if reply.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d", reply.StatusCode)
-	}
-	if kind := reply.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
-		return errors.New("not a stream of events")
-	}
-	opened()
-	lines := bufio.NewReaderSize(reply.Body, 512)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-		if data, ok := strings.CutPrefix(string(line), "data:"); ok {
-			h.event(data)
-		}
-	}
-}
-
-// readMessages reads the messages of a WebSocket.
-func (h *holder) readMessages(ctx context.Context, opened func()) error {
-	conn, reply, err := websocket.Dial(ctx, h.target.url.String(), &websocket.DialOptions{
-		HTTPClient: &http.Client{Transport: h.transport}, Host: h.target.host,
-	})
-	if err != nil {
-		if reply != nil {
-			return fmt.Errorf("status %d", reply.StatusCode)
-		}
-		return err
-	}
-	defer conn.CloseNow()
-	opened()
-	for {
-		_, data, err := conn.Read(ctx)
-		if err != nil {
-			return err
-		}
-		h.event(string(data))
-	}
-}
-
 // event records how late an event is.
-func (h *holder) event(data string) {
+func (h *holder) event(s *stream, due time.Time, ok bool) {
 	now := time.Now()
-	due, ok := dueTime(data)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if !ok {
 		h.fail("an event that does not say when it was due")
 		return
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.rec != nil && !due.Before(h.rec.from) {
-		h.rec.good(due, now)
+	s.saw(due)
+	if h.rec == nil || due.Before(h.rec.from) || !h.end.IsZero() && due.After(h.end) {
+		return
 	}
+	if due.After(now) {
+		h.ahead++
+	}
+	h.rec.good(due, now)
 }
 
-// fail counts what went wrong. Before it is measured it counts all the same: a stream that was never open.
+// fail counts what went wrong. Before it is measured it counts all the same: a stream that was never open. The caller
+// holds the lock.
 func (h *holder) fail(kind string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if h.rec != nil {
 		h.rec.fail(kind, time.Now(), 1)
-	} else {
+	} else if h.end.IsZero() {
 		h.early[kind]++
 	}
 }
@@ -215,8 +194,8 @@ func (h *holder) measure(now time.Time, step time.Duration) {
 }
 
 // watch waits for the end of the run.
-func (h *holder) watch(ctx context.Context, duration time.Duration) {
-	end := time.NewTimer(duration)
+func (r *run) watch(ctx context.Context, holders []*holder) {
+	end := time.NewTimer(r.duration)
 	defer end.Stop()
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
@@ -227,56 +206,29 @@ func (h *holder) watch(ctx context.Context, duration time.Duration) {
 		case <-end.C:
 			return
 		case now := <-second.C:
-			h.mu.Lock()
-			h.progress.show(now, h.rec)
-			h.mu.Unlock()
+			holders[0].mu.Lock()
+			r.progress.show(now, holders[0].rec)
+			holders[0].mu.Unlock()
 		}
 	}
 }
 
-// stop gives what was recorded; from then on nothing is.
-func (h *holder) stop(now time.Time) *recorder {
+// result is what was recorded; from then on nothing is.
+func (h *holder) result(r *run, interrupted bool, elapsed time.Duration) Result {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	rec := h.rec
-	rec.finish(now)
-	h.rec = nil
-	return rec
-}
-
-// kindOf names an error without the addresses that are in it, so that its kind can be counted.
-func kindOf(err error) string {
-	var operation *net.OpError
-	var closed websocket.CloseError
-	switch {
-	case errors.As(err, &closed):
-		return fmt.Sprintf("closed with code %d", closed.Code)
-	case errors.As(err, &operation):
-		return operation.Op + ": " + errnoText(operation.Err)
+	now := time.Now()
+	if !interrupted {
+		h.rec.fail(fmt.Sprintf("an event that had not come %v after the end", r.patience), now, h.owed())
 	}
-	return err.Error()
-}
-
-// dueTime finds the time in an event: the first 13, 16 or 19 digits in a row, which are Unix time in ms, us or ns.
-func dueTime(data string) (time.Time, bool) {
-	for i := 0; i < len(data); {
-		if data[i] < '0' || data[i] > '9' {
-			i++
-			continue
-		}
-		var n int64
-		from := i
-		for ; i < len(data) && data[i] >= '0' && data[i] <= '9' && i-from < 20; i++ {
-			n = n*10 + int64(data[i]-'0')
-		}
-		switch i - from {
-		case 13:
-			return time.UnixMilli(n), true
-		case 16:
-			return time.UnixMicro(n), true
-		case 19:
-			return time.Unix(0, n), true
-		}
+	h.rec.finish(now)
+	out := resultOf(h.target, h.rec, elapsed)
+	out.URL, out.Streams, h.rec = h.url, &h.streams, nil
+	if h.ahead > 0 {
+		r.note("%d events of %s came before they were due, and count as in time: its clock is ahead of ours", h.ahead, h.url)
 	}
-	return time.Time{}, false
+	if h.unjudged > 0 {
+		r.note("of %d streams of %s nobody can tell what was still due at the end: they brought fewer than three events, or these at no even distance", h.unjudged, h.url)
+	}
+	return out
 }

@@ -20,7 +20,7 @@ type view struct {
 	Latency     table
 	Tables      []table
 	Plots       []plot
-	Bars        *bars
+	Bars        []bars
 }
 
 // table is a sheet for the page.
@@ -38,9 +38,10 @@ func html(r *Report) ([]byte, error) {
 	for _, s := range sheets[1:] {
 		v.Tables = append(v.Tables, table{s.title, s.heads, s.rows, s.title == "Errors"})
 	}
-	if len(knownStarts(r)) > 0 {
-		b := coldBars(r)
-		v.Bars = &b
+	for _, t := range r.Results {
+		if len(knownStarts(t)) > 0 {
+			v.Bars = append(v.Bars, coldBars(r, t))
+		}
 	}
 	var out bytes.Buffer
 	err := page.Execute(&out, v)

@@ -19,7 +19,7 @@ const (
 	exitUsage  = 2
 )
 
-// scenario is one way to ask. flags names those that it has beside -url, -host and -report, with their defaults.
+// scenario is one way to ask. flags names those that it has beside those that all have, with their defaults.
 type scenario struct {
 	name, help string
 	flags      map[string]any
@@ -27,25 +27,25 @@ type scenario struct {
 }
 
 func scenarios() []scenario {
-	closed := func(r *run, ctx context.Context) error { return r.measure(ctx, false) }
-	open := func(r *run, ctx context.Context) error { return r.measure(ctx, true) }
+	closed := func(r *run, ctx context.Context) error { return r.measure(ctx, false, r.prepare) }
+	open := func(r *run, ctx context.Context) error { return r.measure(ctx, true, r.prepare) }
 	return []scenario{
 		{"coldstart", "wake a service N times, and say where the time goes",
-			map[string]any{"n": 20, "admin": "", "service": "", "idle": false}, (*run).coldstart},
+			map[string]any{"n": 20, "admin": "", "service": "", "idle": false, "expect": ""}, (*run).coldstart},
 		{"herd", "wake a service with many requests at once: each answered, one start",
-			map[string]any{"n": 5, "c": 100, "admin": "", "service": "", "idle": false}, (*run).herd},
+			map[string]any{"n": 5, "c": 100, "admin": "", "service": "", "idle": false, "expect": ""}, (*run).herd},
 		{"latency", "one connection, one request after the other; with -compare: direct against through",
-			map[string]any{"d": 10 * time.Second, "n": 0, "warmup": time.Second, "compare": ""}, closed},
+			map[string]any{"d": 10 * time.Second, "n": 0, "warmup": time.Second, "expect": ""}, closed},
 		{"throughput", "as many requests as the server answers, from a fixed number of connections",
-			map[string]any{"c": 50, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "compare": ""}, closed},
+			map[string]any{"c": 50, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "expect": ""}, closed},
 		{"rate", "a constant rate, latency counted from when a request was due, so that a stall shows",
-			map[string]any{"rate": 1000.0, "c": 100, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "compare": ""}, open},
+			map[string]any{"rate": 1000.0, "c": 100, "d": 10 * time.Second, "n": 0, "warmup": time.Second, "expect": ""}, open},
 		{"mixed", "many hosts at a constant rate, some far more popular than others, so that services sleep and wake",
-			map[string]any{"hosts": "", "rate": 100.0, "c": 100, "d": 2 * time.Minute, "n": 0, "admin": ""}, (*run).mixed},
-		{"hold", "hold many streams of events, and measure how late the events come; a ws:// URL is a WebSocket",
+			map[string]any{"hosts": "", "rate": 100.0, "c": 100, "d": 2 * time.Minute, "n": 0, "admin": "", "expect": ""}, (*run).mixed},
+		{"hold", "hold many streams of events, and measure how late the events come; a ws:// or wss:// URL is a WebSocket",
 			map[string]any{"c": 1000, "d": 30 * time.Second}, (*run).hold},
 		{"soak", "a constant rate for hours, and whether the end is as the beginning was",
-			map[string]any{"rate": 200.0, "c": 100, "d": time.Hour, "n": 0, "warmup": time.Second}, (*run).soak},
+			map[string]any{"rate": 200.0, "c": 100, "d": time.Hour, "n": 0, "warmup": time.Second, "expect": ""}, (*run).soak},
 	}
 }
 
@@ -81,12 +81,14 @@ func (s scenario) main(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	r := newRun(s, o, args)
 	err = r.do(ctx, s)
-	if err == nil {
+	// What was measured before something went wrong is kept too.
+	if len(r.report.Results) > 0 {
 		writeTable(os.Stdout, r.report)
 		if o.dir != "" {
-			err = writeFiles(o.dir, r.report)
+			err = errors.Join(err, writeFiles(o.dir, r.report))
 		}
 	}
 	if err != nil {
@@ -106,82 +108,4 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprint(w, "\nEach wants -url URL; `dynapm loadtest SCENARIO -help` lists its flags. Errors are counted by kind, and make the\n"+
 		"exit status 1. Ctrl-C ends a run and keeps what was measured.\n")
-}
-
-// parse reads the flags that the scenario has.
-func (s scenario) parse(args []string) (options, error) {
-	var o options
-	flags := flag.NewFlagSet(s.name, flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&o.url, "url", "", "what is asked, `http://HOST:PORT/PATH`")
-	flags.StringVar(&o.host, "host", "", "the Host field, where it is not the URL's")
-	flags.StringVar(&o.dir, "report", "", "write report.json, report.md and report.html into this `folder`")
-	s.define(flags, &o)
-	err := flags.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Printf("usage: dynapm loadtest %s -url URL [flags]\n%s\n", s.name, s.help)
-		flags.SetOutput(os.Stdout)
-		flags.PrintDefaults()
-		return o, err
-	}
-	if err != nil {
-		return o, err
-	}
-	if flags.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
-	}
-	return o, s.check(&o)
-}
-
-func (s scenario) define(flags *flag.FlagSet, o *options) {
-	o.clients = 1
-	for name, dflt := range s.flags {
-		switch name {
-		case "c":
-			flags.IntVar(&o.clients, name, dflt.(int), "connections, each with one request at a time")
-		case "n":
-			what := "how many requests; 0: as many as fit into -d"
-			if dflt != 0 {
-				what = "how many times"
-			}
-			flags.Int64Var(&o.requests, name, int64(dflt.(int)), what)
-		case "rate":
-			flags.Float64Var(&o.rate, name, dflt.(float64), "requests a second")
-		case "d":
-			flags.DurationVar(&o.duration, name, dflt.(time.Duration), "how long; with -compare for both together; 0: until -n")
-		case "warmup":
-			flags.DurationVar(&o.warmup, name, dflt.(time.Duration), "how long to ask before it counts")
-		case "compare":
-			flags.StringVar(&o.compare, name, "", "a second `URL`, asked in turns with the first; prints ratios with a 95% confidence interval")
-		case "admin":
-			flags.StringVar(&o.admin, name, "", "the `URL` of the engine's admin API; the token is taken from $DYNAPM_TOKEN")
-		case "service":
-			flags.StringVar(&o.service, name, "", "the `NAME` of the service; without it the first label of the host")
-		case "hosts":
-			flags.StringVar(&o.hosts, name, "", "the `HOSTS` that are asked, such as a.localhost,s{1..200}.localhost")
-		case "idle":
-			flags.BoolVar(&o.idle, name, false, "wait until the service falls asleep by itself, in place of stopping it each time")
-		}
-	}
-}
-
-// check refuses what cannot be run.
-func (s scenario) check(o *options) error {
-	_, many := s.flags["hosts"]
-	_, paced := s.flags["rate"]
-	switch {
-	case o.url == "":
-		return errors.New("-url is missing")
-	case many && o.hosts == "":
-		return errors.New("-hosts is missing")
-	case o.clients < 1 || o.clients > 100_000:
-		return errors.New("-c must be between 1 and 100000")
-	case paced && !(o.rate > 0 && o.rate <= 1e7):
-		return errors.New("-rate must be more than 0 and at most 10000000")
-	case o.requests < 0 || o.duration < 0 || o.warmup < 0:
-		return errors.New("-n, -d and -warmup cannot be negative")
-	case o.requests == 0 && o.duration == 0:
-		return errors.New("there is no end: -n must be more than 0, or -d where the scenario has it")
-	}
-	return nil
 }

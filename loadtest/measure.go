@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -20,20 +21,23 @@ type measured struct {
 	elapsed time.Duration
 }
 
-// measure makes requests to one target, or to two in turns.
-func (r *run) measure(ctx context.Context, open bool) error {
+// measure makes requests to one target, or to two in turns. prepare makes each of them ready.
+func (r *run) measure(ctx context.Context, open bool, prepare func(context.Context, int) (*measured, error)) error {
 	var targets []*measured
 	defer func() {
 		for _, m := range targets {
 			m.gen.close()
 		}
 	}()
-	for _, url := range r.urls() {
-		m, err := r.prepare(ctx, url, open)
+	for n := range r.urls() {
+		m, err := prepare(ctx, n)
 		if err != nil {
 			return err
 		}
 		targets = append(targets, m)
+		if err := r.warm(ctx, m, open); err != nil {
+			return err
+		}
 	}
 	if ctx.Err() != nil {
 		return errNothing
@@ -48,90 +52,113 @@ func (r *run) measure(ctx context.Context, open bool) error {
 	})
 	for _, m := range targets {
 		r.report.Results = append(r.report.Results, resultOf(m.target, m.total, m.elapsed))
+		r.tellCutShort(m.gen)
 	}
-	if len(targets) == 2 {
-		r.report.Ratios = ratiosOf(r.report.Results[0].Series, r.report.Results[1].Series, open, "-url by -compare")
-	}
+	r.compareResults(latencyOf(open))
 	return err
 }
 
-// prepare learns what a target answers, opens the connections and warms them up.
-func (r *run) prepare(ctx context.Context, url string, open bool) (*measured, error) {
-	t, err := newTarget(url, r.host)
+// prepare learns what a target answers.
+func (r *run) prepare(ctx context.Context, n int) (*measured, error) {
+	t, err := r.target(n)
 	if err != nil {
 		return nil, err
 	}
 	if err := r.learn(ctx, t); err != nil {
 		return nil, err
 	}
-	m := &measured{target: t}
-	if m.gen, err = newGenerator(t, r.clients, nil); err != nil {
-		return nil, err
-	}
-	m.total = newRecorder(time.Now(), 0)
-	if err := m.gen.connect(ctx); err != nil {
-		m.gen.close()
-		return nil, fmt.Errorf("cannot connect to %s: %w", url, err)
-	}
-	if r.warmup > 0 {
-		now := time.Now()
-		err = m.gen.run(ctx, r.pacer(open, bound{duration: r.warmup}), newRecorder(now, 0), now)
-	}
-	if err != nil {
-		m.gen.close()
-	}
-	return m, err
+	gen, err := r.generator(t, r.clients, nil)
+	return &measured{target: t, gen: gen}, err
 }
 
+// generator makes one with the patience of the run.
+func (r *run) generator(t *target, clients int, ask func() *target) (*generator, error) {
+	g, err := newGenerator(t, clients, ask)
+	if err == nil {
+		g.patience = r.patience
+	}
+	return g, err
+}
+
+// warm opens the connections and asks for a while.
+func (r *run) warm(ctx context.Context, m *measured, open bool) error {
+	m.total = newRecorder(time.Now(), 0)
+	if err := m.gen.connect(ctx); err != nil {
+		return fmt.Errorf("cannot connect to %s: %w", m.url, err)
+	}
+	if r.warmup == 0 {
+		return nil
+	}
+	now := time.Now()
+	return m.gen.run(ctx, r.pacer(open, bound{duration: r.warmup}), newRecorder(now, 0), now)
+}
+
+// mostLearned bounds the bodies that are kept, of all hosts together.
+const mostLearned = 256 << 20
+
 // learn asks twice. If both bodies are the same, it is what every reply must bring; if not, only their form is
-// checked, and the report says so.
+// checked, and the report says so. With -expect there is nothing to learn but whether it answers at all.
 func (r *run) learn(ctx context.Context, t *target) error {
-	var first, second []byte
-	for _, into := range []*[]byte{&first, &second} {
-		if err := fetch(ctx, t, into); err != nil {
+	var bodies [2][]byte
+	t.expect = r.expect
+	for n := range bodies {
+		status, err := r.fetch(ctx, t, &bodies[n])
+		if err != nil {
 			return err
 		}
+		if n == 0 && status >= 300 {
+			r.remark(t.host, fmt.Sprintf("it answers with status %d; a redirect is measured, not followed", status))
+		}
+		if t.expect != nil {
+			return nil
+		}
 	}
-	if bytes.Equal(first, second) {
-		t.expect = &body{first}
-	} else {
-		r.varied = append(r.varied, t.host)
+	switch size := int64(len(bodies[0])); {
+	case !bytes.Equal(bodies[0], bodies[1]):
+		r.remark(t.host, "what it answers differs from reply to reply, so bodies were not compared")
+	case size > mostBody || r.learned+size > mostLearned:
+		r.remark(t.host, "what it answers is too large to be kept, so bodies were not compared")
+	default:
+		r.learned += size
+		t.expect = &body{bodies[0]}
 	}
 	return nil
 }
 
-// tellVaried says, once for all hosts, that bodies were not compared.
-func (r *run) tellVaried() {
-	switch n := len(r.varied); n {
-	case 0:
-	case 1:
-		r.note("what %s answers differs from reply to reply, so bodies were not compared", r.varied[0])
-	default:
-		r.note("what %d hosts answer, the first of them %s, differs from reply to reply, so their bodies were not compared", n, r.varied[0])
-	}
-}
-
-// fetch makes one request on a connection of its own.
-func fetch(ctx context.Context, t *target, into *[]byte) error {
+// fetch makes one request on a connection of its own, and gives the status of the reply.
+func (r *run) fetch(ctx context.Context, t *target, into *[]byte) (int, error) {
 	asked := *t
 	asked.sink = into
-	gen, err := newGenerator(&asked, 1, nil)
+	gen, err := r.generator(&asked, 1, nil)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer gen.close()
 	now := time.Now()
 	rec := newRecorder(now, 0)
+	c := gen.free[0]
 	if err := gen.run(ctx, closedLoop{bound{requests: 1}}, rec, now); err != nil {
-		return err
+		return 0, err
 	}
 	for kind := range rec.errors {
-		return fmt.Errorf("%s does not answer as it should, before anything was measured: %s", t.url, kind)
+		err := fmt.Errorf("%s does not answer as it should, before anything was measured: %s", t.url, kind)
+		if strings.Contains(kind, "x509: ") {
+			err = fmt.Errorf("%w (-cacert FILE says whom to trust; -insecure trusts anybody)", err)
+		}
+		return 0, err
 	}
 	if rec.count() == 0 {
-		return errNothing
+		return 0, errNothing
 	}
-	return nil
+	return c.reply.status, nil
+}
+
+// tellCutShort says what was in flight when the run was interrupted, which is in no count.
+func (r *run) tellCutShort(g *generator) {
+	if g.cutShort > 0 {
+		r.note("when it was interrupted, %d requests had no answer yet, the first of them due %s before",
+			g.cutShort, ms(millis(int64(time.Since(g.oldestDue)))))
+	}
 }
 
 // whole measures one target from end to end.

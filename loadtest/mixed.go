@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,44 +17,46 @@ const zipfExponent = 1.1
 
 // mixed asks many hosts behind one address at a constant rate, some far more often than others.
 func (r *run) mixed(ctx context.Context) error {
-	hosts, err := r.hostTargets(ctx)
-	if err != nil {
-		return err
+	var hosts [2][]*target
+	var asked [2][]int
+	var before [2]int
+	err := r.measure(ctx, true, func(ctx context.Context, n int) (*measured, error) {
+		var err error
+		if hosts[n], err = r.hostTargets(ctx, n); err != nil {
+			return nil, err
+		}
+		if before[n], err = r.starts(ctx, n, hosts[n]); err != nil {
+			return nil, err
+		}
+		asked[n] = make([]int, len(hosts[n]))
+		gen, err := r.generator(hosts[n][0], r.clients, popular(hosts[n], asked[n]))
+		return &measured{target: hosts[n][0], gen: gen}, err
+	})
+	for n := range r.report.Results {
+		result := &r.report.Results[n]
+		result.Host = r.hosts
+		result.BodyChecked = !slices.ContainsFunc(hosts[n], func(t *target) bool { return t.expect == nil })
+		r.tellMix(asked[n])
+		if r.admin != "" {
+			after, failed := r.starts(context.WithoutCancel(ctx), n, hosts[n])
+			if failed != nil {
+				return errors.Join(err, failed)
+			}
+			r.note("%d starts while it ran", after-before[n])
+		}
 	}
-	before, err := r.starts(ctx, hosts)
-	if err != nil {
-		return err
-	}
-	// A fixed seed: two runs ask the same hosts in the same order.
+	return err
+}
+
+// popular chooses among hosts, and counts what it chose. Its seed is fixed: two runs ask the same hosts in the same
+// order.
+func popular(hosts []*target, asked []int) func() *target {
 	zipf := rand.NewZipf(rand.New(rand.NewPCG(1, 2)), zipfExponent, 1, uint64(len(hosts)-1))
-	asked := make([]int, len(hosts))
-	gen, err := newGenerator(hosts[0], r.clients, func() *target {
+	return func() *target {
 		n := zipf.Uint64()
 		asked[n]++
 		return hosts[n]
-	})
-	if err != nil {
-		return err
 	}
-	m := &measured{target: hosts[0], gen: gen}
-	defer gen.close()
-	if err := gen.connect(ctx); err != nil {
-		return err
-	}
-	r.meter.while(func() { err = r.whole(ctx, m, true) })
-	if err != nil {
-		return err
-	}
-	result := resultOf(m.target, m.total, m.elapsed)
-	result.Host, result.BodyChecked = r.hosts, len(r.varied) == 0
-	r.report.Results = []Result{result}
-	r.tellMix(asked)
-	if r.admin == "" {
-		return nil
-	}
-	after, err := r.starts(context.WithoutCancel(ctx), hosts)
-	r.note("%d starts while it ran", after-before)
-	return err
 }
 
 // tellMix says how the requests were spread.
@@ -69,12 +72,12 @@ func (r *run) tellMix(asked []int) {
 }
 
 // hostTargets are the hosts, each with what it answers: so all of them are woken once before anything is measured.
-func (r *run) hostTargets(ctx context.Context) ([]*target, error) {
+func (r *run) hostTargets(ctx context.Context, n int) ([]*target, error) {
 	names, err := expandHosts(r.hosts)
 	if err != nil {
 		return nil, err
 	}
-	base, err := newTarget(r.url, "")
+	base, err := r.target(n)
 	if err != nil {
 		return nil, err
 	}
@@ -91,13 +94,13 @@ func (r *run) hostTargets(ctx context.Context) ([]*target, error) {
 }
 
 // starts is how often the services behind the hosts were started, ever; 0 without an admin API.
-func (r *run) starts(ctx context.Context, hosts []*target) (int, error) {
+func (r *run) starts(ctx context.Context, n int, hosts []*target) (int, error) {
 	sum := 0
 	if r.admin == "" {
 		return 0, nil
 	}
 	for _, t := range hosts {
-		admin, err := r.gateway(t)
+		admin, err := r.gateway(t, n)
 		if err != nil {
 			return 0, err
 		}
@@ -142,12 +145,15 @@ func expandHosts(list string) ([]string, error) {
 
 // soak is a constant rate for hours; its question is whether the end is as the beginning was.
 func (r *run) soak(ctx context.Context) error {
-	if err := r.measure(ctx, true); err != nil {
-		return err
+	err := r.measure(ctx, true, r.prepare)
+	for n, result := range r.report.Results {
+		how := "last quarter by first"
+		if len(r.report.Results) > 1 {
+			how += []string{" of -url", " of -compare"}[n]
+		}
+		quarter := len(result.Series) / 4
+		first, last := result.Series[:quarter], result.Series[len(result.Series)-quarter:]
+		r.report.Ratios = append(r.report.Ratios, ratiosOf(last, first, how, ofP50, ofP99)...)
 	}
-	series := r.report.Results[0].Series
-	quarter := len(series) / 4
-	first, last := series[:quarter], series[len(series)-quarter:]
-	r.report.Ratios = ratiosOf(last, first, true, "last quarter by first")
-	return nil
+	return err
 }

@@ -64,3 +64,54 @@ func TestSoakComparesItsEnd(t *testing.T) {
 		t.Errorf("%d requests, ratios %+v", got.Results[0].Requests, got.Ratios)
 	}
 }
+
+// TestSoakOfTwo compares each one's end with its beginning, and the two with one another.
+func TestSoakOfTwo(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }).url.String()
+	r, err := runFlags(t, "soak -warmup 0 -rate 500 -d 2s -c 2 -url "+url+" -compare "+url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var of []string
+	for _, q := range r.Ratios {
+		of = append(of, q.Of)
+	}
+	want := []string{"p50, -url by -compare", "p99, -url by -compare", "p50, last quarter by first of -url", "p99, last quarter by first of -url",
+		"p50, last quarter by first of -compare", "p99, last quarter by first of -compare"}
+	if !slices.Equal(of, want) || r.Results[0].Requests != r.Results[1].Requests || r.Results[0].Failed+r.Results[1].Failed != 0 {
+		t.Errorf("ratios %q, %d and %d requests", of, r.Results[0].Requests, r.Results[1].Requests)
+	}
+}
+
+// TestMixedOfTwo: both are asked for the same hosts in the same order.
+func TestMixedOfTwo(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var order [2][]string
+	server := func(n int) string {
+		return serve(t, func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			order[n] = append(order[n], r.Host)
+			io.WriteString(w, r.Host)
+		}).url.String()
+	}
+	r, err := runFlags(t, "mixed -hosts s{1..20} -c 1 -rate 2000 -n 400 -url "+server(0)+" -compare "+server(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(order[0]) != 40+400 || !slices.Equal(order[0], order[1]) {
+		t.Errorf("asked in the order\n%v\n%v", order[0], order[1])
+	}
+	for _, got := range r.Results {
+		if got.Requests != 400 || got.Failed != 0 || got.Host != "s{1..20}" || !got.BodyChecked {
+			t.Errorf("%+v", got)
+		}
+	}
+	if len(r.Ratios) != 2 || r.Ratios[0].Pairs != slicePairs {
+		t.Errorf("ratios %+v", r.Ratios)
+	}
+}

@@ -5,17 +5,14 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 )
 
 // The drawing is in units of its own, small enough that its text can be read where it is as wide as a phone.
 const (
-	plotWidth, plotHeight           = 400.0, 230.0
-	plotLeft, plotRight             = 52.0, 16.0
-	plotTop, plotBottom             = 10.0, 34.0
-	leastDecade, greatestDecade     = -3, 7 // of milliseconds: 1 us to hours
-	barHeight, barStep, barsBesides = 11.0, 15.0, 22.0
-	mostBars                        = 40
+	plotWidth, plotHeight       = 400.0, 230.0
+	plotLeft, plotRight         = 52.0, 16.0
+	plotTop, plotBottom         = 10.0, 34.0
+	leastDecade, greatestDecade = -3, 7 // of milliseconds: 1 us to hours
 )
 
 // plot is a drawing with two axes.
@@ -54,6 +51,13 @@ func (s scale) at(v float64) float64 {
 		return s.from
 	}
 	return s.from + (min(max(v, s.low), s.high)-s.low)/(s.high-s.low)*(s.to-s.from)
+}
+
+func whatOf(r *Report) string {
+	if lateness(r) {
+		return "Lateness"
+	}
+	return "Latency"
 }
 
 func newPlot(title, xName string) plot {
@@ -105,7 +109,7 @@ func plain(v float64) string {
 
 // curvePlot is latency by percentile. The axis counts nines, so that the tail, which is what matters, has room.
 func curvePlot(r *Report) plot {
-	p := newPlot("Latency by percentile", "percentile")
+	p := newPlot(whatOf(r)+" by percentile", "percentile")
 	var all []float64
 	nines := 1.0
 	for _, t := range r.Results {
@@ -145,7 +149,7 @@ func point(x, y float64) string { return fmt.Sprintf("%.1f,%.1f", x, y) }
 
 // timePlot is latency over time, with a mark where requests went wrong.
 func timePlot(r *Report) plot {
-	p := newPlot("Latency over time", "seconds")
+	p := newPlot(whatOf(r)+" over time", "seconds")
 	var all []float64
 	last := 0.0
 	for _, t := range r.Results {
@@ -206,66 +210,4 @@ func tidyStep(v float64) float64 {
 		}
 	}
 	return 10 * decade
-}
-
-// bars are cold starts, each a bar whose parts are its steps.
-type bars struct {
-	Width, Height, Bottom float64
-	Bar                   float64 // the height of one
-	Rows                  []barRow
-	Ticks                 []tick
-	Left                  float64
-	Names                 []string
-	Missing               int // that are not drawn
-}
-
-type barRow struct {
-	Label, Total string
-	Y, End       float64
-	Parts        []barPart
-}
-
-type barPart struct {
-	X, Width float64
-	Class    string
-	Title    string
-}
-
-func coldBars(r *Report) bars {
-	known := knownStarts(r)
-	b := bars{Width: plotWidth, Bar: barHeight, Left: 30, Missing: max(len(known)-mostBars, 0)}
-	known = known[:min(len(known), mostBars)]
-	b.Bottom = barStep*float64(len(known)) + 4
-	b.Height = b.Bottom + barsBesides
-	most := 0.0
-	for _, c := range known {
-		most = max(most, c.Total)
-	}
-	x := scale{b.Left, plotWidth - 52, 0, most} // the rest is for the totals
-	step := tidyStep(most / 4)
-	for v := 0.0; v <= most; v += step {
-		b.Ticks = append(b.Ticks, tick{x.at(v), tickTime(v)})
-	}
-	for _, s := range coldSteps {
-		b.Names = append(b.Names, s.name)
-	}
-	for i, c := range known {
-		row := barRow{Label: fmt.Sprint(i + 1), Total: ms(c.Total), Y: 2 + barStep*float64(i)}
-		at := 0.0
-		for n, s := range coldSteps {
-			from, to := x.at(at), x.at(at+s.of(c))
-			at += s.of(c)
-			row.Parts = append(row.Parts, barPart{from, to - from, fmt.Sprintf("s%d", n), s.name + " " + ms(s.of(c))})
-			row.End = to + 4
-		}
-		b.Rows = append(b.Rows, row)
-	}
-	return b
-}
-
-func tickTime(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	return time.Duration(v * float64(time.Millisecond)).String()
 }

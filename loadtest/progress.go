@@ -34,15 +34,14 @@ func (p *progress) show(now time.Time, r *recorder) {
 	p.line("%d requests, p50 %s, p99 %s, %d errors", r.count(), ms(millis(h.ValueAtQuantile(50))), ms(millis(h.ValueAtQuantile(99))), r.failed)
 }
 
-func (p *progress) pair(done int) {
-	if p.out != nil {
-		p.line("%d of %d pairs of slices", done, slicePairs)
-	}
-}
+func (p *progress) pair(done int) { p.say("%d of %d pairs of slices", done, slicePairs) }
 
-func (p *progress) step(what string, done int, all int64) {
+func (p *progress) step(what string, done int, all int64) { p.say("%s %d of %d", what, done, all) }
+
+// say writes the line now, if anybody looks.
+func (p *progress) say(format string, args ...any) {
 	if p.out != nil {
-		p.line("%s %d of %d", what, done, all)
+		p.line(format, args...)
 	}
 }
 

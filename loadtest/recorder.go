@@ -57,9 +57,24 @@ func (r *recorder) fail(kind string, now time.Time, times int64) {
 		return
 	}
 	r.advance(now)
-	r.errors[kind] += times
+	r.errors[r.kind(kind)] += times
 	r.failed += times
 	r.faults += times
+}
+
+// mostKinds and longestKind bound what a server can have kept, since what it says is in the names of some errors.
+const (
+	mostKinds   = 100
+	longestKind = 200
+)
+
+// kind is the name under which an error is counted.
+func (r *recorder) kind(name string) string {
+	name = printable(name, longestKind)
+	if _, known := r.errors[name]; !known && len(r.errors) >= mostKinds {
+		return "others"
+	}
+	return name
 }
 
 // count is the number of requests, good and bad.
@@ -104,7 +119,7 @@ func pointOf(h *hdrhistogram.Histogram, at, length time.Duration, faults int64) 
 func (r *recorder) merge(other *recorder) {
 	r.latency.Merge(other.latency)
 	for kind, n := range other.errors {
-		r.errors[kind] += n
+		r.errors[r.kind(kind)] += n
 	}
 	r.failed += other.failed
 }

@@ -6,8 +6,12 @@ import (
 	"strconv"
 )
 
-// mostHead bounds the head of a reply, as servers bound that of a request.
-const mostHead = 64 << 10
+const (
+	// mostHead bounds the head of a reply, as servers bound that of a request.
+	mostHead = 64 << 10
+	// mostBody bounds what is kept of a body: one byte more tells that there was more.
+	mostBody = 64 << 20
+)
 
 // What a reply is read of next.
 type part uint8
@@ -95,7 +99,7 @@ func (r *reply) take(data []byte) []byte {
 		r.left -= int64(len(piece))
 	}
 	if r.sink != nil {
-		*r.sink = append(*r.sink, piece...)
+		*r.sink = append(*r.sink, piece[:min(len(piece), mostBody+1-len(*r.sink))]...)
 	}
 	if r.expect != nil && !r.differs {
 		want := r.expect.bytes[min(r.got, int64(len(r.expect.bytes))):]
@@ -166,7 +170,7 @@ func (r *reply) between(line []byte) (whole bool, wrong string) {
 	return false, ""
 }
 
-// head reads the head, and skips those of interim replies. It gives nil if the head is not whole.
+// head reads a head. It gives nil if that is not whole. After the head of an interim reply, it is at a head again.
 func (r *reply) head(data []byte) (rest []byte, wrong string) {
 	if len(r.kept) > 0 {
 		data = append(r.kept, data...)
@@ -187,7 +191,6 @@ func (r *reply) head(data []byte) (rest []byte, wrong string) {
 		if len(rest) == 0 {
 			return nil, ""
 		}
-		return r.head(rest)
 	}
 	return rest, wrong
 }

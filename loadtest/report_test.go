@@ -107,13 +107,14 @@ func sample() *Report {
 	r.fail("status 503 | <b>", began.Add(4*time.Second), 3)
 	r.finish(began.Add(4 * time.Second))
 	a, b := targetForTest("http://blog.localhost:3000/"), targetForTest("http://127.0.0.1:4000/")
+	first := resultOf(a, r, 4*time.Second)
+	first.ColdStarts = []Cold{{Total: 50, Known: true, Launch: 2, Listen: 28, Ready: 1, Connect: 2, FirstByte: 12, Around: 5}, {Total: 70}}
+	first.Herds = []Herd{{100, 100, 1, 60}}
 	return &Report{
 		Schema: Schema, Scenario: "latency", Command: "dynapm loadtest latency", Began: began, Seconds: 4,
-		Results:    []Result{resultOf(a, r, 4*time.Second), resultOf(b, r, 4*time.Second)},
-		Ratios:     []Ratio{{Of: "p50", Ratio: 1.5, Low: 1.25, High: 1.75, Pairs: 20}},
-		ColdStarts: []Cold{{Total: 50, Known: true, Launch: 2, Listen: 28, Ready: 1, Connect: 2, FirstByte: 12, Around: 5}, {Total: 70}},
-		Herds:      []Herd{{100, 100, 1, 60}},
-		Notes:      []string{"a note"},
+		Results: []Result{first, resultOf(b, r, 4*time.Second)},
+		Ratios:  []Ratio{{Of: "p50", Ratio: 1.5, Low: 1.25, High: 1.75, Pairs: 20}},
+		Notes:   []string{"a note"},
 	}
 }
 
@@ -147,7 +148,7 @@ func TestReportHasEverythingInEachForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back Report
-	if err := json.Unmarshal(data, &back); err != nil || back.Schema != "dynapm-loadtest/1" || back.Results[0].Failed != 3 ||
+	if err := json.Unmarshal(data, &back); err != nil || back.Schema != "dynapm-loadtest/2" || back.Results[0].Failed != 3 ||
 		back.Results[0].Requests != 4003 || len(back.Results[0].Curve) < 10 || len(back.Results[0].Series) != 5 {
 		t.Errorf("read back (%v): %+v", err, back)
 	}

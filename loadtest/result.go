@@ -8,7 +8,7 @@ import (
 
 // Schema names the form of report.json. A field that is added leaves it as it is; one that is removed or means
 // something else makes it the next number.
-const Schema = "dynapm-loadtest/1"
+const Schema = "dynapm-loadtest/2"
 
 // Report is what a run found. Times are in milliseconds unless the name says otherwise.
 type Report struct {
@@ -23,9 +23,6 @@ type Report struct {
 	Generator   Generator `json:"generator"`
 	Results     []Result  `json:"results"`          // of -url, and of -compare
 	Ratios      []Ratio   `json:"ratios,omitempty"` // -url by -compare; in a soak, its end by its beginning
-	ColdStarts  []Cold    `json:"coldStarts,omitempty"`
-	Herds       []Herd    `json:"herds,omitempty"`
-	Streams     *Streams  `json:"streams,omitempty"`
 	Notes       []string  `json:"notes,omitempty"`
 }
 
@@ -65,6 +62,9 @@ type Result struct {
 	Latency     Latency          `json:"latency"`
 	Curve       []Quantile       `json:"curve"`  // latency by percentile
 	Series      []Point          `json:"series"` // over time
+	ColdStarts  []Cold           `json:"coldStarts,omitempty"`
+	Herds       []Herd           `json:"herds,omitempty"`
+	Streams     *Streams         `json:"streams,omitempty"`
 }
 
 // Latency sums up the good requests.
@@ -122,6 +122,16 @@ type Herd struct {
 	Answered int64   `json:"answered"`
 	Starts   int     `json:"starts"`
 	Last     float64 `json:"last"` // until the last answer
+}
+
+// Streams is what became of the streams of hold.
+type Streams struct {
+	Asked  int `json:"asked"`
+	Opened int `json:"opened"`
+	Held   int `json:"held"` // to the end
+	// Events that were due before the end and had not come by then. Those that came late are in the latency, those that
+	// never came are errors.
+	Outstanding int64 `json:"outstanding"`
 }
 
 // percentiles of the curve, the denser the nearer to 100.

@@ -2,8 +2,10 @@ package loadtest
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime"
 	"strings"
@@ -18,8 +20,11 @@ var errNothing = errors.New("interrupted before anything was measured")
 type options struct {
 	url, host, compare string
 	admin, service     string
-	hosts              string // of mixed
-	dir                string // of the report
+	hosts              string         // of mixed
+	dir                string         // of the report
+	expect             *body          // of every reply; nil: what was answered beforehand
+	roots              *x509.CertPool // nil: the machine's
+	insecure           bool
 	clients            int
 	rate               float64
 	duration, warmup   time.Duration
@@ -27,34 +32,63 @@ type options struct {
 	idle               bool
 }
 
+// remark is something to know of what hosts answer, told once for all of them.
+type remark struct {
+	what  string
+	hosts []string
+}
+
 // run is one run of a scenario.
 type run struct {
 	options
 	report   *Report
-	varied   []string // hosts whose bodies cannot be compared
+	patience time.Duration // how long anything may take before it counts as an error
+	admins   *http.Client
+	remarks  []remark
+	learned  int64 // bytes of bodies that are kept, to compare
 	meter    meter
 	progress progress
 }
 
 func newRun(s scenario, o options, args []string) *run {
-	return &run{options: o, progress: newProgress(s.name), report: &Report{
+	return &run{options: o, patience: defaultPatience, admins: adminClient(o), progress: newProgress(s.name), report: &Report{
 		Schema: Schema, Scenario: s.name, Command: "dynapm loadtest " + strings.Join(args, " "), Began: time.Now().UTC(), Machine: thisMachine(),
 		Settings: Settings{Clients: o.clients, Rate: o.rate, Seconds: o.duration.Seconds(), Requests: o.requests, Warmup: o.warmup.Seconds()},
 	}}
 }
 
-// do runs the scenario and completes the report. It is interrupted by ctx and then has what was measured until then.
+// do runs the scenario and completes the report. It is interrupted by ctx and then has what was measured until then; so
+// it has if something goes wrong on the way.
 func (r *run) do(ctx context.Context, s scenario) error {
 	err := s.run(r, ctx)
 	r.progress.clear()
-	if err != nil {
-		return err
+	if err != nil && len(r.report.Results) > 0 {
+		r.note("it ended early: %v", err)
 	}
-	r.tellVaried()
+	for _, m := range r.remarks {
+		r.note("%s: %s", manyHosts(m.hosts), m.what)
+	}
 	r.report.Interrupted = ctx.Err() != nil
 	r.report.Seconds = r.meter.elapsed.Seconds()
 	r.report.Generator = r.meter.generator()
-	return nil
+	return err
+}
+
+func (r *run) remark(host, what string) {
+	for i := range r.remarks {
+		if r.remarks[i].what == what {
+			r.remarks[i].hosts = append(r.remarks[i].hosts, host)
+			return
+		}
+	}
+	r.remarks = append(r.remarks, remark{what, []string{host}})
+}
+
+func manyHosts(hosts []string) string {
+	if len(hosts) == 1 {
+		return hosts[0]
+	}
+	return fmt.Sprintf("%s and %d more", hosts[0], len(hosts)-1)
 }
 
 func (r *run) note(format string, args ...any) {
@@ -66,6 +100,17 @@ func (r *run) urls() []string {
 		return []string{r.url}
 	}
 	return []string{r.url, r.compare}
+}
+
+// target is the first or, with -compare, the second.
+func (r *run) target(n int) (*target, error) { return r.targetOf(r.urls()[n], n) }
+
+func (r *run) targetOf(url string, n int) (*target, error) {
+	t, err := newTarget(url, one(r.host, n))
+	if err == nil && t.tls != nil {
+		t.tls.RootCAs, t.tls.InsecureSkipVerify = r.roots, r.insecure
+	}
+	return t, err
 }
 
 func (r *run) pacer(open bool, b bound) pacer {

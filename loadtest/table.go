@@ -3,6 +3,7 @@ package loadtest
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -49,8 +50,12 @@ type sheet struct {
 
 // tablesOf is what every form of the report shows as tables.
 func tablesOf(r *Report) []sheet {
+	all := []sheet{errorsOf(r), ratiosTable(r), streamTable(r)}
+	for _, t := range r.Results {
+		all = append(all, coldTable(r, t), herdTable(r, t))
+	}
 	out := []sheet{latencies(r)}
-	for _, s := range []sheet{errorsOf(r), ratiosTable(r), coldTable(r), herdTable(r), streamTable(r)} {
+	for _, s := range all {
 		if len(s.rows) > 0 {
 			out = append(out, s)
 		}
@@ -58,8 +63,24 @@ func tablesOf(r *Report) []sheet {
 	return out
 }
 
+// titled names the target where there are two.
+func titled(title string, r *Report, t Result) string {
+	if len(r.Results) > 1 {
+		return title + " of " + t.URL
+	}
+	return title
+}
+
+// lateness tells whether it is events that were measured, and not requests.
+func lateness(r *Report) bool {
+	return slices.ContainsFunc(r.Results, func(t Result) bool { return t.Streams != nil })
+}
+
 func latencies(r *Report) sheet {
 	s := sheet{title: "Latency", heads: []string{"TARGET", "REQUESTS", "ERRORS", "PER SECOND", "MIN", "P50", "P90", "P99", "P99.9", "MAX"}}
+	if lateness(r) {
+		s.title, s.heads[1] = "Lateness", "EVENTS"
+	}
 	for _, t := range r.Results {
 		l := t.Latency
 		row := []string{t.URL, fmt.Sprint(t.Requests), fmt.Sprint(t.Failed), fmt.Sprintf("%.0f", t.Rate)}
@@ -93,18 +114,20 @@ func ratiosTable(r *Report) sheet {
 	return s
 }
 
-func herdTable(r *Report) sheet {
-	s := sheet{title: "Herds", heads: []string{"HERD", "CLIENTS", "ANSWERED", "STARTS", "LAST ANSWER"}}
-	for i, h := range r.Herds {
+func herdTable(r *Report, t Result) sheet {
+	s := sheet{title: titled("Herds", r, t), heads: []string{"HERD", "CLIENTS", "ANSWERED", "STARTS", "LAST ANSWER"}}
+	for i, h := range t.Herds {
 		s.rows = append(s.rows, []string{fmt.Sprint(i + 1), fmt.Sprint(h.Clients), fmt.Sprint(h.Answered), fmt.Sprint(h.Starts), ms(h.Last)})
 	}
 	return s
 }
 
 func streamTable(r *Report) sheet {
-	s := sheet{title: "Streams", heads: []string{"STREAMS", "OPENED", "HELD TO THE END"}}
-	if r.Streams != nil {
-		s.rows = [][]string{{fmt.Sprint(r.Streams.Asked), fmt.Sprint(r.Streams.Opened), fmt.Sprint(r.Streams.Held)}}
+	s := sheet{title: "Streams", heads: []string{"TARGET", "STREAMS", "OPENED", "HELD TO THE END", "EVENTS OUTSTANDING THEN"}}
+	for _, t := range r.Results {
+		if n := t.Streams; n != nil {
+			s.rows = append(s.rows, []string{t.URL, fmt.Sprint(n.Asked), fmt.Sprint(n.Opened), fmt.Sprint(n.Held), fmt.Sprint(n.Outstanding)})
+		}
 	}
 	return s
 }
@@ -123,9 +146,9 @@ var coldSteps = []struct {
 }
 
 // coldTable has the median of each step, over the starts that the engine told of.
-func coldTable(r *Report) sheet {
-	s := sheet{title: "Cold starts", heads: []string{"STEP", "MEDIAN", "LEAST", "MOST"}}
-	known := knownStarts(r)
+func coldTable(r *Report, t Result) sheet {
+	s := sheet{title: titled("Cold starts", r, t), heads: []string{"STEP", "MEDIAN", "LEAST", "MOST"}}
+	known := knownStarts(t)
 	if len(known) == 0 {
 		return s
 	}
@@ -143,9 +166,9 @@ func coldTable(r *Report) sheet {
 	return s
 }
 
-func knownStarts(r *Report) []Cold {
+func knownStarts(t Result) []Cold {
 	var known []Cold
-	for _, c := range r.ColdStarts {
+	for _, c := range t.ColdStarts {
 		if c.Known {
 			known = append(known, c)
 		}

@@ -1,6 +1,7 @@
 package loadtest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -17,6 +18,7 @@ type target struct {
 	where   string // the address, as text
 	address unix.Sockaddr
 	family  int
+	tls     *tls.Config // nil: without
 	request []byte
 	expect  *body   // what every reply must bring; nil: any
 	sink    *[]byte // where bodies go; nil: nowhere
@@ -31,8 +33,11 @@ func newTarget(text, host string) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme != "http" || u.Hostname() == "" {
-		return nil, fmt.Errorf("%q is not an http:// URL (TLS is not measured)", text)
+	switch {
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("%q is not an http:// or https:// URL", text)
+	case u.User != nil:
+		return nil, errors.New("a name and password in a URL are not sent")
 	}
 	if host == "" {
 		host = u.Host
@@ -41,7 +46,23 @@ func newTarget(text, host string) (*target, error) {
 		return nil, fmt.Errorf("%q is not a host", host)
 	}
 	t := &target{url: u, host: host, request: requestFor(u, host)}
+	if u.Scheme == "https" {
+		// The server is asked for by the name in the Host field, and its certificate must be for that.
+		t.tls = &tls.Config{ServerName: hostname(host), NextProtos: []string{"http/1.1"}}
+	}
 	return t, t.resolve()
+}
+
+// hostname is a host without its port.
+func hostname(host string) string { return (&url.URL{Host: host}).Hostname() }
+
+// one of two values with a comma in between is for the first or second target; one alone is for both.
+func one(list string, n int) string {
+	first, second, two := strings.Cut(list, ",")
+	if two && n == 1 {
+		return strings.TrimSpace(second)
+	}
+	return strings.TrimSpace(first)
 }
 
 func requestFor(u *url.URL, host string) []byte {
@@ -58,7 +79,9 @@ func (t *target) at(host string) *target {
 func (t *target) resolve() error {
 	name, port := t.url.Hostname(), t.url.Port()
 	if port == "" {
-		port = "80"
+		if port = "80"; t.tls != nil {
+			port = "443"
+		}
 	}
 	// RFC 6761, 6.3: localhost and all below it are loopback, which not every resolver knows.
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {

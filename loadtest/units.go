@@ -3,6 +3,8 @@ package loadtest
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
 )
 
 // ms writes milliseconds with three digits, in the unit that suits them.
@@ -27,4 +29,14 @@ func spreadOf(values []float64) (low, middle, high float64) {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
 	return sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]
+}
+
+// printable is a text from outside as one short line in which nothing drives a terminal.
+func printable(text string, most int) string {
+	return strings.Map(func(c rune) rune {
+		if !unicode.IsPrint(c) {
+			return ' '
+		}
+		return c
+	}, text[:min(len(text), most)])
 }

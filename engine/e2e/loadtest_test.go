@@ -19,13 +19,18 @@ type loadReport struct {
 		Requests int64            `json:"requests"`
 		Failed   int64            `json:"failed"`
 		Errors   map[string]int64 `json:"errors"`
+
+		ColdStarts []struct {
+			Total, Launch, Around float64
+			Known                 bool
+		} `json:"coldStarts"`
+		Herds []struct{ Clients, Answered, Starts int } `json:"herds"`
 	} `json:"results"`
-	Ratios     []struct{ Ratio, Low, High float64 } `json:"ratios"`
-	ColdStarts []struct {
-		Total, Launch, Around float64
-		Known                 bool
-	} `json:"coldStarts"`
-	Herds []struct{ Clients, Answered, Starts int } `json:"herds"`
+	Ratios []struct {
+		Of               string
+		Ratio, Low, High float64
+		Pairs            int
+	} `json:"ratios"`
 }
 
 // loadtest runs a scenario against the engine and gives its report.
@@ -46,7 +51,7 @@ func (w *world) loadReport(dir string) (r loadReport) {
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
-	if err != nil || r.Schema != "dynapm-loadtest/1" || len(r.Results) == 0 {
+	if err != nil || r.Schema != "dynapm-loadtest/2" || len(r.Results) == 0 {
 		w.Fatalf("report.json (%v): %s", err, data)
 	}
 	if page, err := os.ReadFile(filepath.Join(dir, "report.html")); err != nil || !strings.Contains(string(page), "<polyline") {
@@ -69,22 +74,45 @@ func TestLoadtestOfSleepingService(t *testing.T) {
 	admin := fmt.Sprintf("http://127.0.0.1:%d", e.port("admin"))
 	// Each scenario asks once before it measures, which is a start if the service sleeps.
 	cold := e.loadtest(0, "coldstart", "-n", "2", "-admin", admin)
-	if len(cold.ColdStarts) != 2 || cold.Results[0].Requests != 2 || e.starts("blog") != 3 {
+	if len(cold.Results[0].ColdStarts) != 2 || cold.Results[0].Requests != 2 || e.starts("blog") != 3 {
 		t.Errorf("two cold starts, %d starts: %+v", e.starts("blog"), cold)
 	}
-	for _, c := range cold.ColdStarts {
+	for _, c := range cold.Results[0].ColdStarts {
 		if !c.Known || c.Launch <= 0 || c.Total < c.Launch+c.Around {
 			t.Errorf("a cold start is divided as %+v", c)
 		}
 	}
 	herd := e.loadtest(0, "herd", "-n", "2", "-c", "30", "-admin", admin)
-	if len(herd.Herds) != 2 || herd.Results[0].Requests != 60 || e.starts("blog") != 5 {
+	if len(herd.Results[0].Herds) != 2 || herd.Results[0].Requests != 60 || e.starts("blog") != 5 {
 		t.Errorf("two herds, %d starts: %+v", e.starts("blog"), herd)
 	}
-	for _, h := range herd.Herds {
+	for _, h := range herd.Results[0].Herds {
 		if h.Answered != h.Clients || h.Starts != 1 {
 			t.Errorf("a herd: %+v", h)
 		}
+	}
+}
+
+// TestLoadtestOfTwoSleepingServices wakes them in turns.
+func TestLoadtestOfTwoSleepingServices(t *testing.T) {
+	t.Parallel()
+	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1m}`)
+	front := fmt.Sprintf("http://127.0.0.1:%d%s", e.port("front"), atHealth)
+	for _, flags := range [][]string{{"coldstart", "-n", "3"}, {"herd", "-n", "3", "-c", "10"}} {
+		dir := filepath.Join(e.dir, "report-"+flags[0])
+		r := e.run(append(append([]string{"loadtest"}, flags...), "-url", front, "-compare", front, "-host", "blog.localhost,shop.localhost",
+			"-admin", fmt.Sprintf("http://127.0.0.1:%d", e.port("admin")), "-report", dir)...)
+		if r.code != 0 || !strings.Contains(r.out, "-url by -compare") {
+			t.Fatalf("%v: %v", flags, r)
+		}
+		got := e.loadReport(dir)
+		if len(got.Ratios) != 1 || got.Ratios[0].Pairs != 3 || len(got.Results) != 2 {
+			t.Errorf("%v: %+v", flags, got)
+		}
+	}
+	// The first request wakes each, and then three cold starts and three herds.
+	if blog, shop := e.starts("blog"), e.starts("shop"); blog != 7 || shop != 7 {
+		t.Errorf("blog was started %d times, shop %d times; want 7", blog, shop)
 	}
 }
 
@@ -140,7 +168,7 @@ func TestLoadtestSaysWhatIsWrong(t *testing.T) {
 		{"", 2, "coldstart"},
 		{"nothing", 2, "unknown scenario"},
 		{"rate", 2, "-url is missing"},
-		{"rate -url ftp://x", 1, "not an http:// URL"},
+		{"rate -url ftp://x", 1, "not an http:// or https:// URL"},
 		{"latency -rate 5 -url " + front, 2, "not defined: -rate"},
 		{"coldstart -url " + front, 1, "-admin"},
 		{"herd -host outside.localhost -url " + front + admin, 1, "never sleeps"},
