@@ -36,13 +36,17 @@ type barPart struct {
 
 func coldBars(r *Report, t Result) bars {
 	known := knownStarts(t)
-	b := bars{Title: titled("Where each cold start goes", r, t), Width: plotWidth, Bar: barHeight, Left: 30, Missing: max(len(known)-mostBars, 0)}
+	b := bars{Title: titled("Each cold start", r, t), Width: plotWidth, Bar: barHeight, Left: 30, Missing: max(len(known)-mostBars, 0)}
 	known = known[:min(len(known), mostBars)]
 	b.Bottom = barStep*float64(len(known)) + 4
 	b.Height = b.Bottom + barsBesides
 	most := 0.0
-	for _, c := range known {
-		most = max(most, c.Total)
+	for _, t := range r.Results { // of one scale, so that two can be compared by eye
+		for i, c := range knownStarts(t) {
+			if i < mostBars {
+				most = max(most, c.Total)
+			}
+		}
 	}
 	x := scale{b.Left, plotWidth - 52, 0, most} // the rest is for the totals
 	step := tidyStep(most / 4)

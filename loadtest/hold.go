@@ -12,8 +12,10 @@ import (
 	"time"
 )
 
-// opening is how many streams are opened at the same time.
-const opening = 64
+const (
+	opening   = 64 // streams that are opened at the same time
+	holdSteps = 30 // points of the series: few, as events are rare, and a step without one is a gap
+)
 
 // holder holds streams of events. Each event says when it was due, and the recorder keeps how much later it came.
 // A stream is a goroutine, not a client of the generator: what it waits for is not a reply.
@@ -54,7 +56,7 @@ func (r *run) hold(ctx context.Context) error {
 	}
 	began := time.Now()
 	for _, h := range holders {
-		h.measure(began, max(r.duration/seriesSteps, 50*time.Millisecond))
+		h.measure(began, max(r.duration/holdSteps, 200*time.Millisecond))
 	}
 	var end time.Time
 	r.meter.while(func() {

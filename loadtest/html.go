@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+	"slices"
 	"strings"
 )
 
@@ -36,7 +37,11 @@ func html(r *Report) ([]byte, error) {
 	sheets := tablesOf(r)
 	v := view{Report: r, Verdict: generatorLine(r), Interrupted: interrupted(r), Latency: turned(sheets[0]), Plots: []plot{curvePlot(r), timePlot(r)}}
 	for _, s := range sheets[1:] {
-		v.Tables = append(v.Tables, table{s.title, s.heads, s.rows, s.title == "Errors"})
+		if s.title == "Streams" {
+			v.Tables = append(v.Tables, turned(s))
+		} else {
+			v.Tables = append(v.Tables, table{s.title, s.heads, unbroken(s.rows), s.title == "Errors"})
+		}
 	}
 	for _, t := range r.Results {
 		if len(knownStarts(t)) > 0 {
@@ -48,11 +53,22 @@ func html(r *Report) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// unbroken keeps the name of a flag on one line: its hyphen is one that does not break.
+func unbroken(rows [][]string) [][]string {
+	var out [][]string
+	for _, row := range rows {
+		row = slices.Clone(row)
+		row[0] = strings.ReplaceAll(row[0], " -", " \u2011")
+		out = append(out, row)
+	}
+	return out
+}
+
 // turned makes columns of rows: two targets side by side fit on a phone, ten quantities do not.
 func turned(s sheet) table {
 	t := table{Title: s.title, Heads: []string{s.heads[0]}}
 	for _, row := range s.rows {
-		t.Heads = append(t.Heads, row[0])
+		t.Heads = append(t.Heads, strings.TrimPrefix(row[0], "http://"))
 	}
 	for i, head := range s.heads[1:] {
 		row := []string{strings.ToLower(head)}

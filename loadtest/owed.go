@@ -7,9 +7,9 @@ import (
 
 // schedule is what the events of a stream have said of when the next are due.
 type schedule struct {
-	last        time.Time     // the latest was due
-	least, most time.Duration // between one and the next
-	distances   int
+	first, last time.Time     // when the first and the latest were due
+	distances   int           // from one to the next
+	even        int           // of these, about as long as those before
 	interval    time.Duration // as it was taken to be at the end of the run; 0: unknown
 }
 
@@ -18,22 +18,27 @@ func (s *schedule) saw(due time.Time) {
 	distance := due.Sub(s.last)
 	switch {
 	case s.last.IsZero():
+		s.first = due
 	case distance <= 0:
 		return // beside or before another: it says nothing of the next
-	case s.distances == 0:
-		s.least, s.most, s.distances = distance, distance, 1
 	default:
-		s.least, s.most = min(s.least, distance), max(s.most, distance)
+		if mean := s.mean(); s.distances == 0 || distance >= mean/2 && distance <= 2*mean {
+			s.even++
+		}
 		s.distances++
 	}
 	s.last = due
 }
 
-// settle takes the interval, and tells whether there is one: the distances are about the same. The greatest is taken,
-// so that no event is missed that was never due.
+func (s *schedule) mean() time.Duration {
+	return s.last.Sub(s.first) / time.Duration(max(s.distances, 1))
+}
+
+// settle takes the interval, and tells whether there is one: three of four distances are about the same. The others may
+// be those of a server that was held up, and went on from there.
 func (s *schedule) settle() bool {
-	if s.distances >= 2 && s.most <= 2*s.least {
-		s.interval = s.most
+	if s.distances >= 2 && 4*s.even >= 3*s.distances {
+		s.interval = s.mean()
 	}
 	return s.interval > 0
 }

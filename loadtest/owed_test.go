@@ -128,7 +128,7 @@ func TestHoldComparesAtTheSameTime(t *testing.T) {
 			t.Errorf("%d events, errors %v, streams %+v", got.Requests, got.Errors, got.Streams)
 		}
 	}
-	if len(r.Ratios) != 2 || r.Ratios[0].Of != "p50, -url by -compare" || r.Ratios[0].Pairs < 10 || r.Ratios[0].Ratio < 1.5 {
+	if len(r.Ratios) != 2 || r.Ratios[0].Of != "p50, -url by -compare" || r.Ratios[0].Pairs < 8 || r.Ratios[0].Ratio < 1.5 {
 		t.Errorf("ratios %+v", r.Ratios)
 	}
 }
@@ -155,12 +155,14 @@ func TestScheduleTellsWhatIsOwed(t *testing.T) {
 		owed  int64
 	}{
 		{nil, 1000, 0},
-		{[]int{0, 100}, 1000, 0},           // one distance is no rule
-		{[]int{0, 100, 200}, 1000, 8},      // the one at 1000 too
-		{[]int{0, 100, 200}, 299, 0},       //
-		{[]int{0, 100, 200}, 150, 0},       // the end is before the last
-		{[]int{0, 100, 250}, 1000, 5},      // the greatest distance counts
-		{[]int{0, 100, 350}, 1000, 0},      // no even distance
+		{[]int{0, 100}, 1000, 0},                     // one distance is no rule
+		{[]int{0, 100, 200}, 1000, 8},                // the one at 1000 too
+		{[]int{0, 100, 200}, 299, 0},                 //
+		{[]int{0, 100, 200}, 150, 0},                 // the end is before the last
+		{[]int{0, 100, 250}, 1000, 6},                // about even
+		{[]int{0, 100, 350}, 1000, 0},                // no even distance
+		{[]int{0, 100, 200, 600, 700, 800}, 1600, 5}, // held up once
+		{[]int{0, 100, 130, 600, 610, 800}, 1600, 0},
 		{[]int{0, 100, 100, 200}, 1000, 8}, // two at once
 		{[]int{0, 200, 100, 400}, 1000, 3}, // one that overtook another
 	} {

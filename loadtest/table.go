@@ -11,8 +11,11 @@ import (
 // writeTable is the report on a terminal.
 func writeTable(w io.Writer, r *Report) {
 	fmt.Fprintf(w, "%s, %.1f s%s\n", r.Scenario, r.Seconds, interrupted(r))
-	for _, t := range tablesOf(r) {
+	for i, t := range tablesOf(r) {
 		fmt.Fprintln(w)
+		if i > 0 {
+			fmt.Fprintln(w, t.title)
+		}
 		out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(out, strings.Join(t.heads, "\t"))
 		for _, row := range t.rows {
