@@ -9,5 +9,6 @@
 //	world_test.go   folder, ports and the copy of the examples
 //	engine_test.go  the engine and the command line
 //	procs_test.go   what /proc tells of what is left
+//	wrk_test.go     what a request costs `dynapm loadtest`, beside wrk; it has no example
 //	life_test.go    what every example goes through: waking, kill -9 of the engine, sleeping, waking again
 package real

@@ -54,6 +54,7 @@ node() { # PROGRAM, which is also the package
 
 debian python3 python3
 debian nginx nginx-light
+debian wrk wrk
 debian redis-server redis-server
 debian redis-cli redis-tools
 debian pg_ctlcluster postgresql
