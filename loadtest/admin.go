@@ -52,7 +52,7 @@ func (r *run) gateway(t *target, n int) (*gateway, error) {
 		base = "http://" + base
 	}
 	if name == "" {
-		name, _, _ = strings.Cut(t.host, ".")
+		name, _, _ = strings.Cut(hostname(t.host), ".")
 	}
 	return &gateway{strings.TrimRight(base, "/"), os.Getenv("DYNAPM_TOKEN"), name, r.admins}, nil
 }
@@ -95,7 +95,10 @@ func (g *gateway) call(ctx context.Context, method, verb string, into any) (int,
 
 func (g *gateway) inspect(ctx context.Context) (status, error) {
 	var s status
-	_, err := g.call(ctx, http.MethodGet, "", &s)
+	code, err := g.call(ctx, http.MethodGet, "", &s)
+	if code == http.StatusNotFound {
+		err = fmt.Errorf("%w (-service NAME says which service it is)", err)
+	}
 	return s, err
 }
 

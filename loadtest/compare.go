@@ -83,10 +83,10 @@ func (r *run) compareResults(quantities []quantity) {
 	}
 }
 
-func each(points []Point, of func(Point) float64) []float64 {
-	out := make([]float64, len(points))
-	for i, p := range points {
-		out[i] = of(p)
+func each[A, B any](from []A, of func(A) B) []B {
+	out := make([]B, len(from))
+	for i, a := range from {
+		out[i] = of(a)
 	}
 	return out
 }

@@ -62,10 +62,12 @@ func markdown(r *Report) []byte {
 	fmt.Fprintf(&out, "%s, %.1f s, %s, %d cores, %s; %s.\n", r.Began.Format("2006-01-02 15:04 MST"), r.Seconds,
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, generatorLine(r))
 	for _, n := range r.Notes {
-		fmt.Fprintf(&out, "\n- %s", n)
+		fmt.Fprintf(&out, "\n- %s", cellText(n))
 	}
 	return out.Bytes()
 }
 
-// cellText keeps a cell from ending before its time.
-func cellText(s string) string { return strings.NewReplacer("|", "\\|", "\n", " ").Replace(s) }
+// cellText keeps a cell from ending before its time, and text from being taken for HTML.
+func cellText(s string) string {
+	return strings.NewReplacer("|", "\\|", "\n", " ", "&", "&amp;", "<", "&lt;").Replace(s)
+}

@@ -126,3 +126,12 @@ func TestTargetsThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// TestCommandCanBeRepeated: the report has the command as a shell takes it.
+func TestCommandCanBeRepeated(t *testing.T) {
+	t.Parallel()
+	r := newRun(scenario{}, options{}, []string{"rate", "-expect", "it's {1}", "-host=", "", "-url", "http://a.x:1/b?c=d"})
+	if want := `dynapm loadtest rate -expect 'it'\''s {1}' -host= '' -url 'http://a.x:1/b?c=d'`; r.report.Command != want {
+		t.Errorf("%s; want %s", r.report.Command, want)
+	}
+}

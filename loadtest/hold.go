@@ -162,18 +162,19 @@ func (h *holder) event(s *stream, due time.Time, ok bool) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if !ok {
+	if ok {
+		s.saw(due)
+	}
+	switch {
+	case h.rec == nil: // what greets a stream that has just been opened need not have a time
+	case !ok && h.end.IsZero():
 		h.fail("an event that does not say when it was due")
-		return
+	case ok && !due.Before(h.rec.from) && (h.end.IsZero() || !due.After(h.end)):
+		if due.After(now) {
+			h.ahead++
+		}
+		h.rec.good(due, now)
 	}
-	s.saw(due)
-	if h.rec == nil || due.Before(h.rec.from) || !h.end.IsZero() && due.After(h.end) {
-		return
-	}
-	if due.After(now) {
-		h.ahead++
-	}
-	h.rec.good(due, now)
 }
 
 // fail counts what went wrong. Before it is measured it counts all the same: a stream that was never open. The caller

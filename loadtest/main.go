@@ -83,7 +83,12 @@ func (s scenario) main(args []string) int {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	r := newRun(s, o, args)
-	err = r.do(ctx, s)
+	if o.dir != "" {
+		err = os.MkdirAll(o.dir, 0o755) // not after an hour
+	}
+	if err == nil {
+		err = r.do(ctx, s)
+	}
 	// What was measured before something went wrong is kept too.
 	if len(r.report.Results) > 0 {
 		writeTable(os.Stdout, r.report)

@@ -36,13 +36,17 @@ func (r *run) mixed(ctx context.Context) error {
 		result := &r.report.Results[n]
 		result.Host = r.hosts
 		result.BodyChecked = !slices.ContainsFunc(hosts[n], func(t *target) bool { return t.expect == nil })
-		r.tellMix(asked[n])
-		if r.admin != "" {
+		whose := ""
+		if r.compare != "" {
+			whose = result.URL + ": "
+		}
+		r.tellMix(whose, asked[n])
+		if one(r.admin, n) != "" {
 			after, failed := r.starts(context.WithoutCancel(ctx), n, hosts[n])
 			if failed != nil {
 				return errors.Join(err, failed)
 			}
-			r.note("%d starts while it ran", after-before[n])
+			r.note("%s%d starts while it ran", whose, after-before[n])
 		}
 	}
 	return err
@@ -60,7 +64,7 @@ func popular(hosts []*target, asked []int) func() *target {
 }
 
 // tellMix says how the requests were spread.
-func (r *run) tellMix(asked []int) {
+func (r *run) tellMix(whose string, asked []int) {
 	sum, most, some := 0, 0, 0
 	for _, n := range asked {
 		sum, most = sum+n, max(most, n)
@@ -68,7 +72,7 @@ func (r *run) tellMix(asked []int) {
 			some++
 		}
 	}
-	r.note("%d of %d hosts were asked, the most popular %d times of %d", some, len(asked), most, sum)
+	r.note("%s%d of %d hosts were asked, the most popular %d times of %d", whose, some, len(asked), most, sum)
 }
 
 // hostTargets are the hosts, each with what it answers: so all of them are woken once before anything is measured.
@@ -96,7 +100,7 @@ func (r *run) hostTargets(ctx context.Context, n int) ([]*target, error) {
 // starts is how often the services behind the hosts were started, ever; 0 without an admin API.
 func (r *run) starts(ctx context.Context, n int, hosts []*target) (int, error) {
 	sum := 0
-	if r.admin == "" {
+	if one(r.admin, n) == "" {
 		return 0, nil
 	}
 	for _, t := range hosts {

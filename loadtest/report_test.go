@@ -140,7 +140,7 @@ func TestReportHasEverythingInEachForm(t *testing.T) {
 			t.Errorf("the Markdown has no %q:\n%s", want, md)
 		}
 	}
-	if !strings.Contains(md, `status 503 \| <b> | 3 |`) {
+	if !strings.Contains(md, `status 503 \| &lt;b> | 3 |`) {
 		t.Errorf("the Markdown breaks its cells:\n%s", md)
 	}
 	data, err := json.Marshal(r)

@@ -52,7 +52,7 @@ type run struct {
 
 func newRun(s scenario, o options, args []string) *run {
 	return &run{options: o, patience: defaultPatience, admins: adminClient(o), progress: newProgress(s.name), report: &Report{
-		Schema: Schema, Scenario: s.name, Command: "dynapm loadtest " + strings.Join(args, " "), Began: time.Now().UTC(), Machine: thisMachine(),
+		Schema: Schema, Scenario: s.name, Command: "dynapm loadtest " + strings.Join(each(args, quoted), " "), Began: time.Now().UTC(), Machine: thisMachine(),
 		Settings: Settings{Clients: o.clients, Rate: o.rate, Seconds: o.duration.Seconds(), Requests: o.requests, Warmup: o.warmup.Seconds()},
 	}}
 }

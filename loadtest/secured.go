@@ -80,17 +80,15 @@ func (s *secured) write(data []byte) (int, error) {
 
 // flush has the socket take what is pending.
 func (s *secured) flush() error {
-	for len(s.pending) > 0 {
-		n, err := unix.Write(s.fd, s.pending)
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
+	for sent := 0; sent < len(s.pending); {
+		n, err := unix.Write(s.fd, s.pending[sent:])
+		if err != nil && err != unix.EINTR {
+			s.pending = append(s.pending[:0], s.pending[sent:]...)
 			return err
 		}
-		s.pending = s.pending[n:]
+		sent += max(n, 0)
 	}
-	s.pending = nil
+	s.pending = s.pending[:0]
 	return nil
 }
 

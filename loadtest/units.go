@@ -31,6 +31,16 @@ func spreadOf(values []float64) (low, middle, high float64) {
 	return sorted[0], (sorted[(n-1)/2] + sorted[n/2]) / 2, sorted[n-1]
 }
 
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if word != "" && !strings.ContainsFunc(word, func(c rune) bool {
+		return c > unicode.MaxASCII || !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_=:/.,@%+", c)
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // printable is a text from outside as one short line in which nothing drives a terminal.
 func printable(text string, most int) string {
 	return strings.Map(func(c rune) rune {
