@@ -44,7 +44,11 @@ func (s scenario) define(flags *flag.FlagSet, o *options) {
 	for name, dflt := range s.flags {
 		switch name {
 		case "c":
-			flags.IntVar(&o.clients, name, dflt.(int), "connections, each with one request at a time")
+			what := "connections, each with one request at a time"
+			if s.name == "hold" {
+				what = "streams"
+			}
+			flags.IntVar(&o.clients, name, dflt.(int), what)
 		case "n":
 			what := "how many requests; 0: as many as fit into -d"
 			if dflt != 0 {

@@ -53,6 +53,9 @@ func (r *run) hold(ctx context.Context) error {
 	var running sync.WaitGroup
 	for _, h := range holders {
 		h.openAll(ctx, streams, &running, r.clients)
+		if err := h.none(); err != nil {
+			return err
+		}
 	}
 	began := time.Now()
 	for _, h := range holders {
@@ -185,6 +188,20 @@ func (h *holder) fail(kind string) {
 	} else if h.end.IsZero() {
 		h.early[kind]++
 	}
+}
+
+// none is what is wrong where no stream is open: there is nothing to hold.
+func (h *holder) none() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.streams.Opened > 0 {
+		return nil
+	}
+	kinds := Result{Errors: h.early}.kinds()
+	if len(kinds) == 0 {
+		return errNothing
+	}
+	return fmt.Errorf("none of the streams of %s could be opened: %s", h.url, kinds[0])
 }
 
 func (h *holder) measure(now time.Time, step time.Duration) {

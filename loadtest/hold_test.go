@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -92,6 +93,46 @@ func TestHoldWebSockets(t *testing.T) {
 	got := r.Results[0]
 	if *r.Results[0].Streams != (Streams{Asked: 8, Opened: 8, Held: 8, Outstanding: r.Results[0].Streams.Outstanding}) || got.Failed != 0 || got.Requests < 8 || got.Latency.Min < millis(int64(late))*0.99 {
 		t.Errorf("streams %+v, errors %v, %d events, the least late by %v ms", *r.Results[0].Streams, got.Errors, got.Requests, got.Latency.Min)
+	}
+}
+
+// TestHoldOverTLS: events and WebSockets, of a server whose authority is trusted by the flag.
+func TestHoldOverTLS(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "example.com" || r.TLS.ServerName != "example.com" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		if r.URL.Path == "/socket" {
+			if conn, err := websocket.Accept(w, r, nil); err == nil {
+				ctx := conn.CloseRead(r.Context())
+				beat(ctx, func(due time.Time) error {
+					return conn.Write(ctx, websocket.MessageText, fmt.Append(nil, due.UnixMicro()))
+				})
+			}
+			return
+		}
+		w.Header().Set("Content-Type", "text/event-stream")
+		beat(r.Context(), func(due time.Time) error {
+			fmt.Fprintf(w, "data: %d\n\n", due.UnixMicro())
+			return http.NewResponseController(w).Flush()
+		})
+	}))
+	s.Config.ErrorLog = quiet
+	s.StartTLS()
+	defer s.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(s.Certificate())
+	for _, url := range []string{s.URL, "wss" + strings.TrimPrefix(s.URL, "https") + "/socket"} {
+		r := newRun(scenario{name: "hold"}, options{url: url, host: "example.com", roots: roots, clients: 4, duration: 500 * time.Millisecond}, nil)
+		if err := r.hold(t.Context()); err != nil {
+			t.Errorf("%s: %v", url, err)
+			continue
+		}
+		if got := r.report.Results[0]; got.URL != url || got.Streams.Held != 4 || got.Failed != 0 || got.Requests < 4 {
+			t.Errorf("%s: %+v, errors %v", url, got.Streams, got.Errors)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package loadtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,34 @@ func TestLaterThanTheRunIsLong(t *testing.T) {
 	got := holdFor(t, options{url: url, clients: 2, duration: 500 * time.Millisecond}, time.Minute).Results[0]
 	if got.Requests < 80 || got.Failed != 0 || got.Latency.Min < 990 {
 		t.Errorf("%d events, errors %v, latency %+v", got.Requests, got.Errors, got.Latency)
+	}
+}
+
+// TestNoStreamIsOpen: there is nothing to wait for then, and the user hears why.
+func TestNoStreamIsOpen(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }).url.String()
+	r, err := runFlags(t, "hold -c 3 -d 1h -url "+url)
+	if err == nil || !strings.Contains(err.Error(), "status 404") || len(r.Results) != 0 {
+		t.Errorf("%v: %+v", err, r.Results)
+	}
+}
+
+// TestInterruptWhileStreamsOpen ends at once, whatever a server keeps the streams waiting for.
+func TestInterruptWhileStreamsOpen(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	var asked atomic.Int64
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if asked.Add(1) == opening {
+			cancel()
+		}
+		<-r.Context().Done()
+	}).url.String()
+	r := newRun(scenario{name: "hold"}, options{url: url, clients: 2 * opening, duration: time.Hour}, nil)
+	r.patience = time.Hour
+	if err := r.hold(ctx); !errors.Is(err, errNothing) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,12 +1,14 @@
 package loadtest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -19,9 +21,14 @@ type napping struct {
 	up     map[string]bool
 	stops  int
 	lastOK int // the stops after that many fail; 0: none
+
+	asked func(*http.Request) // before each answer
 }
 
 func (n *napping) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if n.asked != nil && !strings.HasPrefix(r.URL.Path, "/_dynapm") {
+		n.asked(r)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	path, admin := strings.CutPrefix(r.URL.Path, "/_dynapm/api/services/")
@@ -89,5 +96,35 @@ func TestRoundsKeepWhatWasMeasured(t *testing.T) {
 	}
 	if len(r.Notes) != 1 || !strings.HasPrefix(r.Notes[0], "it ended early: ") || !strings.Contains(r.Notes[0], "500") || strings.Contains(r.Notes[0], "\x1b") {
 		t.Errorf("notes %q", r.Notes)
+	}
+}
+
+// TestInterruptKeepsRounds that were whole; of the one that was not, it says how many had no answer.
+func TestInterruptKeepsRounds(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	n := newNapping()
+	var asked atomic.Int64
+	n.asked = func(r *http.Request) {
+		if asked.Add(1) > 2+2*5 { // two to learn, and two herds
+			cancel()
+			<-r.Context().Done()
+		}
+	}
+	at := serve(t, n.ServeHTTP).url.String()
+	s, o, err := parseFlags("herd -n 10 -c 5 -host a.x -url " + at + " -admin " + at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRun(s, o, nil)
+	if err := r.do(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	got := r.report.Results[0]
+	if !r.report.Interrupted || got.Requests != 10 || got.Failed != 0 || len(got.Herds) != 2 || len(got.Series) != 2 {
+		t.Errorf("%+v", got)
+	}
+	if len(r.report.Notes) != 1 || !strings.Contains(r.report.Notes[0], "5 requests had no answer yet") {
+		t.Errorf("notes %q", r.report.Notes)
 	}
 }
