@@ -53,12 +53,13 @@ func html(r *Report) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// unbroken keeps the name of a flag on one line: its hyphen is one that does not break.
+// unbroken keeps the name of a flag on one line: its hyphen is one that does not break. A URL that is short is broken
+// less.
 func unbroken(rows [][]string) [][]string {
 	var out [][]string
 	for _, row := range rows {
 		row = slices.Clone(row)
-		row[0] = strings.ReplaceAll(row[0], " -", " \u2011")
+		row[0] = strings.TrimPrefix(strings.ReplaceAll(row[0], " -", " \u2011"), "http://")
 		out = append(out, row)
 	}
 	return out

@@ -83,3 +83,28 @@ func TestPageWithoutAnAnswer(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// TestFailedRoundIsMarked: a cold start that failed shows in the drawing too, where there is one request in a step.
+func TestFailedRoundIsMarked(t *testing.T) {
+	t.Parallel()
+	r := &Report{Results: []Result{{URL: "http://x/", Series: []Point{{At: 1, Requests: 1, Max: 50}, {At: 2, Errors: 1}, {At: 3, Requests: 1, Max: 60}}}}}
+	p := timePlot(r)
+	if len(p.Marks) != 1 || p.Marks[0].Label != "1 errors at 2.0 s" || len(p.Lines) != 1 || len(p.Lines[0].Parts) != 2 {
+		t.Errorf("marks %+v, lines %+v", p.Marks, p.Lines)
+	}
+}
+
+// TestBarsHaveOneScale: the cold starts of two targets can be compared by eye.
+func TestBarsHaveOneScale(t *testing.T) {
+	t.Parallel()
+	cold := func(ms float64) []Cold { return []Cold{{Known: true, Total: ms, Launch: ms}} }
+	r := &Report{Results: []Result{{URL: "http://x/", ColdStarts: cold(50)}, {URL: "http://y/", ColdStarts: cold(100)}}}
+	one, two := coldBars(r, r.Results[0]), coldBars(r, r.Results[1])
+	if a, b := one.Rows[0].Parts[0].Width, two.Rows[0].Parts[0].Width; a < 10 || b < 1.99*a || b > 2.01*a {
+		t.Errorf("50 ms are %.1f wide, 100 ms %.1f", a, b)
+	}
+	page, err := html(r)
+	if err != nil || !bytes.Contains(page, []byte("Each cold start of http://x/")) {
+		t.Errorf("%v: the page does not name whose cold starts they are", err)
+	}
+}

@@ -165,6 +165,11 @@ func timePlot(r *Report) plot {
 	}
 	for i, t := range r.Results {
 		class := fmt.Sprintf("t%d", i)
+		for _, q := range t.Series {
+			if q.Errors > 0 {
+				p.Marks = append(p.Marks, mark{x.at(q.At), fmt.Sprintf("%d errors at %.1f s", q.Errors, q.At)})
+			}
+		}
 		if !slices.ContainsFunc(t.Series, func(q Point) bool { return q.Requests > 1 }) {
 			p.Lines = append(p.Lines, line{t.URL, class, gapped(t.Series, func(q Point) string { return point(x.at(q.At), y(q.Max)) })})
 			continue
@@ -172,11 +177,6 @@ func timePlot(r *Report) plot {
 		p.Lines = append(p.Lines,
 			line{"p50 " + t.URL, class, gapped(t.Series, func(q Point) string { return point(x.at(q.At), y(q.P50)) })},
 			line{"p99 " + t.URL, class + " dashed", gapped(t.Series, func(q Point) string { return point(x.at(q.At), y(q.P99)) })})
-		for _, q := range t.Series {
-			if q.Errors > 0 {
-				p.Marks = append(p.Marks, mark{x.at(q.At), fmt.Sprintf("%d errors at %.1f s", q.Errors, q.At)})
-			}
-		}
 	}
 	return p
 }
