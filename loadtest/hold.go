@@ -92,10 +92,10 @@ func (r *run) holder(n int) (*holder, error) {
 	}
 	h.target, h.streams.Asked = t, r.clients
 	h.transport = &http.Transport{
-		DisableCompression: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, ResponseHeaderTimeout: r.patience,
-		TLSHandshakeTimeout: r.patience,
+		DisableCompression: true, ReadBufferSize: 1 << 10, WriteBufferSize: 1 << 10, ResponseHeaderTimeout: defaultPatience,
+		TLSHandshakeTimeout: defaultPatience,
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: r.patience}).DialContext(ctx, network, t.where)
+			return (&net.Dialer{Timeout: defaultPatience}).DialContext(ctx, network, t.where)
 		},
 	}
 	if t.tls != nil {
@@ -201,7 +201,7 @@ func (h *holder) none() error {
 	if len(kinds) == 0 {
 		return errNothing
 	}
-	return fmt.Errorf("none of the streams of %s could be opened: %s", h.url, kinds[0])
+	return fmt.Errorf("none of the streams of %s could be opened: %s", h.url, printable(kinds[0], longestKind))
 }
 
 func (h *holder) measure(now time.Time, step time.Duration) {

@@ -168,7 +168,6 @@ func TestInterruptWhileStreamsOpen(t *testing.T) {
 		<-r.Context().Done()
 	}).url.String()
 	r := newRun(scenario{name: "hold"}, options{url: url, clients: 2 * opening, duration: time.Hour}, nil)
-	r.patience = time.Hour
 	if err := r.hold(ctx); !errors.Is(err, errNothing) {
 		t.Errorf("%v", err)
 	}

@@ -25,13 +25,13 @@ func (r *run) rounds(ctx context.Context, of quantity, judge func(context.Contex
 		return err
 	}
 	began := time.Now()
-	for n := range int(r.requests) {
+	for n := int64(0); n < r.requests && err == nil && ctx.Err() == nil; n++ {
 		for i := range services {
 			if err == nil && ctx.Err() == nil {
-				err = r.round(ctx, services[(i+n)%len(services)], began, judge)
+				err = r.round(ctx, services[(i+int(n))%len(services)], began, judge)
 			}
 		}
-		r.progress.step("round", n+1, r.requests)
+		r.progress.step("round", int(n+1), r.requests)
 	}
 	measured := false
 	for _, s := range services {
