@@ -111,6 +111,6 @@ func usage(w io.Writer) {
 	for _, s := range scenarios() {
 		fmt.Fprintf(w, "  dynapm loadtest %-10s %s\n", s.name, s.help)
 	}
-	fmt.Fprint(w, "\nEach wants -url URL; `dynapm loadtest SCENARIO -help` lists its flags. Errors are counted by kind, and make the\n"+
-		"exit status 1. Ctrl-C ends a run and keeps what was measured.\n")
+	fmt.Fprint(w, "\nEach wants -url URL; -compare URL measures a second one beside it; `dynapm loadtest SCENARIO -help` lists the flags.\n"+
+		"Errors are counted by kind, and make the exit status 1. Ctrl-C ends a run and keeps what was measured.\n")
 }
