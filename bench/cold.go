@@ -62,7 +62,8 @@ type coldTimes struct {
 
 const failedStart = -1
 
-// coldUse is what a gateway has used of the CPU, and what the engine's keeper has, with the services that are awake.
+// coldUse is what a gateway has used of the CPU, and what the engine's keeper has, with the services that are awake; of
+// a direct start it is what the service has.
 type coldUse struct{ gateway, keeper time.Duration }
 
 func (u *coldUse) add(before, after coldUse) {
@@ -121,7 +122,7 @@ func (s *site) coldTimes(r running) *coldTimes {
 	t := &coldTimes{running: r, site: s}
 	switch {
 	case r.kind == kindDirect:
-		t.start = s.directly
+		t.start = t.directly
 	case r.starts:
 		t.start = t.throughGateway
 	default:

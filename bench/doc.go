@@ -76,7 +76,8 @@
 // gateway. The shell loop beside them is what people write without a gateway: the command, and a client that is run
 // every 10 ms (this program, which takes longer to come up than curl). The service is as little as a Go program can be
 // (coldserver). The CPU of a start is the engine's, and beside it the keeper's, with the 60 ms after the reply in it,
-// for the log and the store; that of the stop which follows is told apart.
+// for the log and the store; that of the stop which follows is told apart. The CPU of a direct start is the service's own,
+// which is what the others are to be seen beside: a machine that is slow at running programs is so for all.
 //
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.
