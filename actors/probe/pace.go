@@ -15,14 +15,17 @@ func step(elapsed time.Duration) time.Duration {
 }
 
 // expectantStep is step for a service that has taken as long as expected before, or
-// longer: hardly a try until shortly before that. One that has become quicker loses
-// up to half of its time, once.
+// longer: hardly a try until shortly before that, and often around it. One that has
+// become quicker loses up to half of its time, once.
 func expectantStep(elapsed, expected time.Duration) time.Duration {
 	coming := expected - expected/10
 	for _, at := range []time.Duration{coming / 2, coming} {
 		if elapsed < at {
 			return min(max(shortStep, at-elapsed), longStep)
 		}
+	}
+	if elapsed < expected+expected/4 {
+		return max(shortStep, min(expected/100, step(elapsed)))
 	}
 	return step(elapsed)
 }

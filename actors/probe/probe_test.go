@@ -45,15 +45,16 @@ func TestStep(t *testing.T) {
 		}
 	}
 	for elapsed, want := range map[time.Duration]time.Duration{
-		0:                      9 * time.Millisecond,
-		9 * time.Millisecond:   9 * time.Millisecond,
-		17 * time.Millisecond:  time.Millisecond, // not beyond what is expected
-		18 * time.Millisecond:  step(18 * time.Millisecond),
-		150 * time.Millisecond: step(150 * time.Millisecond),
-		time.Hour:              20 * time.Millisecond,
+		0:                     18 * time.Millisecond,
+		18 * time.Millisecond: 18 * time.Millisecond,
+		35 * time.Millisecond: time.Millisecond, // not beyond what is expected
+		36 * time.Millisecond: 400 * time.Microsecond,
+		49 * time.Millisecond: 400 * time.Microsecond,
+		50 * time.Millisecond: step(50 * time.Millisecond),
+		time.Hour:             20 * time.Millisecond,
 	} {
-		if got := expectantStep(elapsed, 20*time.Millisecond); got != want {
-			t.Errorf("after %v of 20ms: %v, want %v", elapsed, got, want)
+		if got := expectantStep(elapsed, 40*time.Millisecond); got != want {
+			t.Errorf("after %v of 40ms: %v, want %v", elapsed, got, want)
 		}
 	}
 	if got := expectantStep(0, time.Second); got != longStep {
