@@ -81,13 +81,14 @@ const intentPatience = time.Second
 // intend makes durable what is about to be done. Unlike a process of the
 // keeper's, what a start command leaves behind is known to us alone: an engine
 // that is killed before it has heard of the start would else start it twice.
-// That is not worth refusing the start for when the disk fails.
+// That is not worth refusing the start for when the disk fails. An engine that
+// leaves may be killed too: the wait does not end with the conduct.
 func (d *delegated) intend(r Record) {
 	o := d.v.system.options
 	if o.Intent == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(d.ctx, intentPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), intentPatience)
 	defer cancel()
 	if err := o.Intent(ctx, r); err != nil {
 		o.Log.Warn("a start goes on without being on record: if the engine is killed now, the next does not know of it",

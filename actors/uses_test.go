@@ -46,6 +46,35 @@ func TestIntentIsDurableBeforeTheStartCommandIsRun(t *testing.T) {
 	}
 }
 
+func TestEngineThatLeavesRunsNoStartCommandBeforeItsIntentIsDurable(t *testing.T) {
+	h := newHouse(t)
+	begun, allowed := make(chan context.Context), make(chan error)
+	h.system.options.Intent = func(ctx context.Context, _ Record) error {
+		begun <- ctx
+		select {
+		case err := <-allowed:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	spec := h.daemon(freeAddress(t))
+	spec.Delegated.Start = "echo started"
+	v := h.system.Spawn(spec)
+	v.Wait(newRequest())
+	ctx := <-begun
+	v.tell(leave{})
+	<-v.ended
+	if errors.Is(ctx.Err(), context.Canceled) {
+		t.Error("the wait for the disk was given up")
+	}
+	close(allowed)
+	h.until(func() bool {
+		left, err := h.keeper.List()
+		return size(h.logFile()) > 0 && err == nil && len(left) == 0
+	})
+}
+
 func TestLastUsesTellsWhoWasUsed(t *testing.T) {
 	h := newHouse(t)
 	v, other, _ := h.neighbours()
