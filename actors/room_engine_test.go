@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"testing/synctest"
+	"time"
 )
 
 // open is the start of an engine; with shared the one before still serves.
@@ -16,7 +17,7 @@ func (r *room) open(shared bool) {
 		return t != nil && t.v != nil && timer.Seq < t.v.legacy.last.Memory.LastSeq
 	}
 	r.mail, r.line = m, &line{room: r}
-	r.system = NewSystem(Options{Keeper: r.line, Traffic: r, Journal: r, LogDir: filepath.Join(r.dir, "logs"), Intent: r.intend,
+	r.system = NewSystem(Options{Keeper: r.line, Traffic: r, Journal: r, LogDir: filepath.Join(r.dir, "logs"), Intent: r.line.intend,
 		Log: slog.New(slog.DiscardHandler), MaxStarts: 1 + r.IntN(3), mailbox: m.box})
 	for _, t := range r.tenants {
 		r.spawn(t, shared)
@@ -66,23 +67,20 @@ func (b *box) pump() {
 // leave ends the engine as it ends when it leaves: the services stay as they are.
 func (r *room) leave() {
 	closed := make(chan struct{})
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // an actor may rest after a panic
 	defer cancel()
 	go func() { defer close(closed); r.system.Close(ctx) }()
 	for done := false; !done; {
-		synctest.Wait()
+		if r.deliver() {
+			continue
+		}
 		select {
 		case <-closed:
 			done = true
-		default:
-			if !r.mail.deliver(r.Rand, func(*box, any) {}) {
-				cancel() // an actor rests after a panic
-			}
+		case <-r.mail.news:
 		}
 	}
 	for r.mail.deliver(r.Rand, func(*box, any) {}) {
 		synctest.Wait()
 	}
-	r.line.cut()
-	synctest.Wait()
 }

@@ -71,6 +71,10 @@ func (l *line) reach(takes time.Duration) (keepers int, err error) {
 
 func (l *line) Launch(cmd keeper.Command) (keeper.Process, error) {
 	l.mu.Lock()
+	if l.gone {
+		l.mu.Unlock()
+		return keeper.Process{}, keeper.ErrClosed
+	}
 	what := fmt.Sprint("launch ", cmd.Service, cmd.Run, cmd.Role)
 	c, before := l.of(what), l.keepers
 	a := &asked{what, c, func() *proc { return l.execute(l.tenantOf(cmd.Service), cmd, c) }}

@@ -71,6 +71,7 @@ func (t *tenant) specOf(shared bool) Spec {
 	spec := t.spec
 	if t.durable > 0 {
 		last := t.stored[t.durable-1]
+		last.Memory.Down, last.Memory.LastSeq = false, 0 // which no store is told
 		spec.Last = &last
 		t.stored, t.durable = []Last{last}, 1
 	}

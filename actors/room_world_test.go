@@ -96,12 +96,21 @@ func (r *room) crash() {
 		t.leases = nil
 	}
 	r.mu.Unlock()
+	r.sendAway()
+	r.line.cut()
+	engine := r.engine
+	r.engine = 0 // what it still does is not done
+	r.leave()
+	r.engine = engine
+	<-time.After(r.upTo(5 * time.Second))
 	r.replace(false)
 }
 
 // handOver is the end of an engine whose place another takes, while it still serves what it had begun.
 func (r *room) handOver() {
 	r.note("another engine takes over")
+	r.sendAway()
+	r.leave()
 	r.mu.Lock()
 	for _, t := range r.tenants {
 		t.durable = len(t.stored)
@@ -112,27 +121,24 @@ func (r *room) handOver() {
 		}
 	}
 	r.mu.Unlock()
+	r.line.cut()
 	r.replace(true)
 }
 
-func (r *room) replace(shared bool) {
+// sendAway has all who wait ask the next engine, if they ask again.
+func (r *room) sendAway() {
 	for _, t := range r.tenants {
 		for _, g := range slices.Clone(t.waiting) {
 			g.depart()
 		}
 	}
-	r.line.cut()
-	older := r.engine
-	r.engine = 0 // what the old one still records is lost
-	r.leave()
+}
+
+// replace begins an engine when another has ended.
+func (r *room) replace(shared bool) {
 	for _, t := range r.tenants {
 		t.bereave()
 		r.loseUnsure(t)
-	}
-	synctest.Wait()
-	r.engine = older
-	if !shared {
-		<-time.After(r.upTo(5 * time.Second))
 	}
 	synctest.Wait()
 	r.open(shared)
@@ -271,7 +277,7 @@ func (r *room) Record(rec Record) {
 }
 
 // intend makes what was recorded until now durable, in its time, if the disk works.
-func (r *room) intend(ctx context.Context, rec Record) error {
+func (r *line) intend(ctx context.Context, rec Record) error {
 	r.mu.Lock()
 	c, t := r.of("intent "+rec.Service), r.tenantOf(rec.Service)
 	t.unsure = append(t.unsure, rec.Run)
@@ -286,6 +292,9 @@ func (r *room) intend(ctx context.Context, rec Record) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.gone {
+		return keeper.ErrClosed
+	}
 	t.unsure = slices.DeleteFunc(t.unsure, func(run Run) bool { return run == rec.Run })
 	for i, last := range t.stored {
 		if last.Run == rec.Run && last.State == rec.State {
