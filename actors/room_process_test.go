@@ -134,6 +134,9 @@ func (r *room) tell(exit keeper.Exit, after time.Duration) {
 	time.AfterFunc(max(time.Until(r.away), 0)+after, func() {
 		r.mu.Lock()
 		system := r.system
+		if system.service(exit.Service) == nil {
+			r.unheard[exit.Pid] = true
+		}
 		r.mu.Unlock()
 		system.Exited(exit)
 	})

@@ -137,10 +137,17 @@ func (t *tenant) launching() int {
 }
 
 // children counts the processes of which the service waits for the end.
-func (t *tenant) children() int {
+func (t *tenant) children() (n int) {
+	t.room.mu.Lock()
+	defer t.room.mu.Unlock()
 	t.v.children.mu.Lock()
 	defer t.v.children.mu.Unlock()
-	return len(t.v.children.alive)
+	for id := range t.v.children.alive {
+		if !t.room.unheard[id.pid] {
+			n++
+		}
+	}
+	return n
 }
 
 // rests tells whether nothing is under way, and nobody waits.

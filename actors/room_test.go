@@ -119,11 +119,12 @@ type room struct {
 	away       time.Time // until then there is no keeper
 	keepers    int       // that there have been
 	calls      map[string]int
+	unheard    map[int]bool // who ended when there was nobody to be told
 }
 
 func newRoom(seed uint64, dir string) *room {
 	r := &room{Rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, dir: dir, start: time.Now(),
-		procs: map[int]*proc{}, calls: map[string]int{}}
+		procs: map[int]*proc{}, calls: map[string]int{}, unheard: map[int]bool{}}
 	for i := range 2 + r.IntN(3) {
 		r.tenants = append(r.tenants, r.newTenant(string(rune('a'+i))))
 	}
