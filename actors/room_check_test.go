@@ -69,6 +69,9 @@ func (r *room) nothingLeft() {
 		if n := len(t.v.legacy.waiters.owed); n > 0 {
 			r.fail("%s owes %d answers", t.name, n)
 		}
+		if q := t.v.queue; q != nil && len(q.waiting)+len(q.let) > 0 {
+			r.fail("%d queue for leases on %s, and %d have not come for theirs", len(q.waiting), t.name, len(q.let))
+		}
 		if n := t.children(); n > 0 && r.keepers == 0 {
 			r.fail("%s waits for %d processes that have ended", t.name, n)
 		}

@@ -19,33 +19,37 @@ func (r *room) open(shared bool) {
 	r.mail, r.line = m, &line{room: r}
 	r.system = NewSystem(Options{Keeper: r.line, Traffic: r, Journal: r, LogDir: filepath.Join(r.dir, "logs"), Intent: r.line.intend,
 		Log: slog.New(slog.DiscardHandler), MaxStarts: 1 + r.IntN(3), mailbox: m.box})
-	for _, t := range r.tenants {
-		r.spawn(t, shared)
-	}
+	r.spawn(r.tenants, shared)
 }
 
-// spawn is System.Spawn, which waits for the supervisor.
-func (r *room) spawn(t *tenant, shared bool) {
-	spec := t.specOf(shared)
-	r.line.born = append(r.line.born, t.name)
-	if spec.Found != nil {
-		r.note("%s was found as pid %d", t.name, spec.Found.Pid)
+// spawn is System.SpawnAll, which waits for the supervisor. What others depend on comes before them.
+func (r *room) spawn(all []*tenant, shared bool) {
+	var specs []Spec
+	for _, t := range all {
+		spec := t.specOf(shared)
+		specs, r.line.born = append(specs, spec), append(r.line.born, t.name)
+		if spec.Found != nil {
+			r.note("%s was found as pid %d", t.name, spec.Found.Pid)
+		}
+		if spec.Last != nil {
+			r.note("%s was %v in run %d when last heard of", t.name, spec.Last.State, spec.Last.Run)
+		}
 	}
-	if spec.Last != nil {
-		r.note("%s was %v in run %d when last heard of", t.name, spec.Last.State, spec.Last.Run)
-	}
-	born := make(chan struct{})
-	go func() { defer close(born); t.v = r.system.Spawn(spec) }()
-	for done := false; !done; {
+	born := make(chan []*Service, 1)
+	go func() { born <- r.system.SpawnAll(specs) }()
+	var services []*Service
+	for services == nil {
 		synctest.Wait()
 		select {
-		case <-born:
-			done = true
+		case services = <-born:
 		default:
 			r.mail.boxes[0].pump()
 		}
 	}
-	t.of = r.engine
+	for i, t := range all {
+		t.v = services[i]
+		t.follow()
+	}
 }
 
 // pump has the supervisor handle all that it was told.

@@ -22,7 +22,12 @@ func (l *line) execute(t *tenant, cmd keeper.Command, c *rand.Rand) *proc {
 	}
 	l.procs[p.Pid] = p
 	l.write("%s: %s of run %d is pid %d", t.name, cmd.Role, cmd.Run, p.Pid)
-	some := func(d time.Duration) time.Duration { return time.Duration(c.Int64N(int64(d))) }
+	some := func(d time.Duration) time.Duration {
+		if l.calm.Load() {
+			d /= 20 // what others depend on and they themselves are ready in their time
+		}
+		return time.Duration(c.Int64N(int64(d)))
+	}
 	bad := func(percent int) bool { return !l.calm.Load() && c.IntN(100) < percent }
 	switch cmd.Role {
 	case keeper.RoleService:
@@ -48,9 +53,6 @@ func (l *line) execute(t *tenant, cmd keeper.Command, c *rand.Rand) *proc {
 	case keeper.RoleStop:
 		l.mustBeQuiet(p, "the stop command")
 		fails, takes := bad(20), some(2*time.Second)
-		if l.calm.Load() {
-			takes /= 100
-		}
 		l.endWith(p, takes, func() int {
 			if fails {
 				return 4

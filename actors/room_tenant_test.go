@@ -18,9 +18,11 @@ type tenant struct {
 	kind string // managed, daemon, foreground
 	spec Spec
 	v    *Service
-	of   int // the engine that v is of
 
-	former []*Service // that were retired: a command of theirs may yet run
+	dependsOn  []*tenant
+	dependants []*tenant
+	hours      *hours     // nil: none
+	former     []*Service // that were retired: a command of theirs may yet run
 
 	door    int       // the socket that it listens on; -1: none
 	daemon  int       // what its start command has left: a number; 0: nothing
@@ -38,6 +40,14 @@ type tenant struct {
 	reborn  bool   // another instance of its actor has begun, and has recorded nothing yet
 	fragile bool   // the next record has the actor panic
 	foreign int    // leases of the engine before
+
+	// What the present engine knows:
+	starts    int       // launches
+	asked     int       // the record by which the last start has begun to wait for its needs
+	leftReady int       // the record by which it was last ready no more
+	told      bool      // by the clock, that it is to be up
+	kept      bool      // and its actor has heard that
+	letGo     time.Time // when that has heard, as it was ready, that the hours are over
 }
 
 // newTenant is one of the ways in which a service can be run and be ready.
@@ -63,6 +73,18 @@ func (r *room) newTenant(name string) *tenant {
 	if r.chance(30) {
 		s.MinUptime = r.upTo(time.Minute)
 	}
+	if r.chance(30) {
+		s.MaxConcurrent = 1 + r.IntN(2)
+	}
+	if r.chance(25) {
+		t.hours = r.newHours()
+	}
+	for _, other := range r.tenants {
+		if r.chance(25) {
+			s.DependsOn, t.dependsOn = append(s.DependsOn, other.name), append(t.dependsOn, other)
+			other.dependants = append(other.dependants, t)
+		}
+	}
 	return t
 }
 
@@ -77,10 +99,22 @@ func (t *tenant) specOf(shared bool) Spec {
 	}
 	t.foreign = 0
 	if shared && spec.Last != nil {
-		t.foreign = len(t.leases)
+		for _, l := range t.leases {
+			if !l.passive {
+				t.foreign++
+			}
+		}
 		spec.Shared = t.foreign > 0
 	}
 	spec.Found = t.room.kept(t)
+	if t.isOnTime() {
+		spec.KeptUp = onTime
+	}
+	t.told, t.kept, t.letGo = spec.KeptUp != "", spec.KeptUp != "", time.Time{}
+	t.starts, t.asked, t.leftReady = 0, 0, 0
+	if spec.Last != nil {
+		t.starts = spec.Last.Memory.StartCount
+	}
 	t.last, t.panics, t.fragile, t.used, t.usedBy = Record{State: StateStopped}, 0, false, time.Time{}, 0
 	return spec
 }
@@ -155,137 +189,12 @@ func (t *tenant) rests() bool {
 	if len(t.waiting) > 0 || len(t.leases) > 0 || t.launching() > 0 {
 		return false
 	}
+	wanted := t.spec.Always || t.kept || t.isNeeded()
 	switch l := t.v.legacy.last; l.State {
 	case StateStopped, StateFailed:
-		return l.Run == 0 && (!t.spec.Always || l.Memory.Held || l.Memory.Down)
-	case StateStarting: // it waited for its turn when the engine before left, and nobody has asked since
-		return l.Run == 0 && t.last.State == StateStopped && !t.spec.Always
+		return l.Run == 0 && (!wanted || l.Memory.Held || l.Memory.Down || t.lacks())
 	case StateReady:
-		return t.spec.IdleTimeout == 0 || t.spec.Always
+		return t.spec.IdleTimeout == 0 || wanted
 	}
 	return false
-}
-
-// guest is a waiter.
-type guest struct {
-	t       *tenant
-	number  int
-	down    bool
-	settled bool // answered
-	left    bool // an answer may be on its way all the same
-	request bool
-}
-
-func (g *guest) String() string { return fmt.Sprintf("guest %d", g.number) }
-
-func (r *room) newcomer(t *tenant, down bool) *guest {
-	r.guests++
-	g := &guest{t: t, number: r.guests, down: down}
-	t.waiting = append(t.waiting, g)
-	return g
-}
-
-func (g *guest) answered() {
-	if g.settled {
-		g.t.room.fail("%v was answered twice", g)
-	}
-	g.settled = true
-	g.depart()
-}
-
-func (g *guest) depart() {
-	g.left = true
-	g.t.waiting = slices.DeleteFunc(g.t.waiting, func(o *guest) bool { return o == g })
-}
-
-// order is Service.call, but for the waiting.
-func (g *guest) order(e Event) {
-	if !g.t.v.tell(e) {
-		g.Refuse(*ErrClosing)
-	}
-}
-
-func (g *guest) Refuse(x Refusal) {
-	g.t.room.note("%v of %s is refused: %v", g, g.t.name, x.Reason)
-	g.answered()
-}
-
-func (g *guest) Grant() {
-	g.t.room.note("%v of %s is granted", g, g.t.name)
-	gone := g.left
-	g.answered()
-	if gone {
-		return
-	}
-	if left := g.t.alive(); g.down && left != "" {
-		g.t.room.fail("%v was told that %s is down, and there is %s", g, g.t.name, left)
-	}
-	if g.request {
-		t, engine := g.t, g.t.room.engine
-		g.t.room.in(g.t.room.upTo(1500*time.Millisecond), func() {
-			if t.room.engine == engine {
-				t.ask()
-			}
-		})
-	}
-}
-
-// ask goes through the gate, or waits for it to be opened.
-func (t *tenant) ask() {
-	if g := t.v.Acquire(); g != nil {
-		t.hold(g)
-		return
-	}
-	p := t.room.newcomer(t, false)
-	p.request = true
-	t.room.note("%v asks for %s", p, t.name)
-	t.v.Wait(p)
-}
-
-// lease is one that is out.
-type lease struct {
-	gate   *Gate
-	engine int
-}
-
-// hold gives the lease back after a while.
-func (t *tenant) hold(g *Gate) {
-	l := &lease{gate: g, engine: t.room.engine}
-	t.room.mu.Lock()
-	t.leases = append(t.leases, l)
-	t.room.mu.Unlock()
-	t.room.note("%s is used, run %d", t.name, g.Run())
-	t.room.in(t.room.upTo(20*time.Second), func() { t.release(l) })
-}
-
-func (t *tenant) release(l *lease) {
-	if !slices.Contains(t.leases, l) {
-		return // it was cut
-	}
-	t.drop(l)
-	t.room.note("%s is released, run %d", t.name, l.gate.Run())
-	l.gate.Release()
-	t.used, t.usedBy = time.Now(), l.gate.Run()
-	if l.engine != t.room.engine {
-		if t.foreign--; t.foreign == 0 {
-			t.v.Unshare()
-		}
-	}
-}
-
-// drop forgets a lease. Goroutines of runs look at them too.
-func (t *tenant) drop(l *lease) {
-	t.room.mu.Lock()
-	defer t.room.mu.Unlock()
-	t.leases = slices.DeleteFunc(t.leases, func(o *lease) bool { return o == l })
-}
-
-// holding are the leases that are out through a gate.
-func (t *tenant) holding(g *Gate) (n int) {
-	for _, l := range t.leases {
-		if l.gate == g {
-			n++
-		}
-	}
-	return n
 }

@@ -102,6 +102,8 @@ type room struct {
 	start   time.Time
 	tenants []*tenant
 	guests  int // that there have been
+	orders  []*guest
+	records int // that there have been
 	future  agenda
 	calm    atomic.Bool // processes obey and nobody wants anything new
 
@@ -162,6 +164,7 @@ func (r *room) deliver() bool {
 	synctest.Wait()
 	delivered := r.mail.deliver(r.Rand, r.tellOf)
 	synctest.Wait()
+	r.hear()
 	if delivered && r.engine != 0 {
 		r.check()
 	}
@@ -169,12 +172,34 @@ func (r *room) deliver() bool {
 }
 
 func (r *room) tellOf(b *box, message any) {
-	r.note("%s <- %T%+v", r.nameOf(b), message, plain(message))
+	r.note("%s <- %T%+v", r.nameOf(b), message, r.plain(message))
+	if t := r.tenantOf(r.nameOf(b)); t != nil {
+		t.hears(message)
+	}
 }
 
 // plain is a message without what is another each time.
-func plain(message any) any {
+func (r *room) plain(message any) any {
 	switch m := message.(type) {
+	case Start:
+		m.Waiter = r.whoIs(m.Waiter)
+		return m
+	case Stop:
+		m.Waiter = r.whoIs(m.Waiter)
+		return m
+	case Retire:
+		m.Waiter = r.whoIs(m.Waiter)
+		return m
+	case Cancel:
+		m.Waiter = r.whoIs(m.Waiter)
+		return m
+	case KeepUp:
+		m.Waiter = r.whoIs(m.Waiter)
+		return m
+	case provided:
+		return m.need.of.Name()
+	case denied:
+		return m.need.of.Name()
 	case Event:
 		return m
 	case gateEmpty:
@@ -205,11 +230,14 @@ func (r *room) pass(d time.Duration) {
 // wait is false if it was cut short.
 func (r *room) wait(d time.Duration) bool {
 	synctest.Wait()
+	if d <= 0 {
+		return true
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-r.mail.news:
-		return d <= 0
+		return false
 	case <-timer.C:
 		return true
 	}
@@ -221,17 +249,27 @@ func (r *room) in(d time.Duration, do func()) {
 
 // settleDown lets everything that is under way end. Then everything can be taken down, and nothing is left.
 func (r *room) settleDown() {
+	r.keepHours(true)
 	if !r.untilQuiet("everything to come to rest", (*tenant).rests) {
 		return
 	}
-	for _, t := range r.tenants {
-		r.note("%s is to be retired", t.name)
-		t.leaving = r.newcomer(t, true)
-		t.leaving.order(Retire{t.leaving, time.Now()})
+	r.keepHours(false)
+	if !r.untilQuiet("everything to come to rest out of hours", (*tenant).rests) {
+		return
 	}
-	if r.untilQuiet("everything to be taken down", func(t *tenant) bool { return t.hasEnded() }) {
+	if r.untilQuiet("everything to be taken down", (*tenant).isTakenDown) {
 		r.nothingLeft()
 	}
+}
+
+// isTakenDown retires a service once those that depend on it are down.
+func (t *tenant) isTakenDown() bool {
+	if t.leaving == nil && !slices.ContainsFunc(t.dependants, func(by *tenant) bool { return !by.hasEnded() }) {
+		t.room.note("%s is to be retired", t.name)
+		t.leaving = t.room.orderer(t, true)
+		t.leaving.gives(Retire{t.leaving.order, time.Now()})
+	}
+	return t.hasEnded()
 }
 
 // untilQuiet goes on until the condition holds for each service; it is false, and that a fault, if it never does.
@@ -242,7 +280,11 @@ func (r *room) untilQuiet(what string, holds func(*tenant) bool) bool {
 				return false
 			}
 		}
-		if !slices.ContainsFunc(r.tenants, func(t *tenant) bool { return !holds(t) }) {
+		quiet := true
+		for _, t := range r.tenants {
+			quiet = holds(t) && quiet
+		}
+		if quiet {
 			return true
 		}
 		if time.Now().After(end) {

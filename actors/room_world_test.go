@@ -1,10 +1,7 @@
 package actors
 
 import (
-	"context"
-	"errors"
 	"slices"
-	"strings"
 	"syscall"
 	"testing/synctest"
 	"time"
@@ -19,25 +16,25 @@ func (r *room) happen() {
 	case n < 40:
 		t.ask()
 	case n < 50:
-		p := r.newcomer(t, false)
+		p := r.orderer(t, false)
 		r.note("%v starts %s", p, t.name)
-		p.order(Start{p, time.Now()})
+		p.gives(Start{p.order, time.Now()})
 	case n < 60:
-		p := r.newcomer(t, true)
+		p := r.orderer(t, true)
 		r.note("%v stops %s", p, t.name)
-		p.order(Stop{p, r.chance(20), time.Now()})
+		p.gives(Stop{p.order, r.chance(20), time.Now()})
 	case n < 68:
 		if len(t.waiting) > 0 {
 			g := t.waiting[r.IntN(len(t.waiting))]
 			r.note("%v leaves %s", g, t.name)
-			t.v.Cancel(g)
+			g.v.Cancel(g.waiter())
 			g.depart()
 		}
 	case n < 75:
 		r.kill(t)
 	case n < 82:
 		r.note("the actor of %s is to panic", t.name)
-		if t.panics++; r.chance(50) {
+		if t.panics++; r.chance(50) && t.v.queue == nil { // else it may be in another's turn
 			t.v.tell(Acquire{bomb{}, time.Now()})
 		} else {
 			t.fragile = true
@@ -50,7 +47,9 @@ func (r *room) happen() {
 		r.handOver()
 	case n < 97:
 		r.writes(r.upTo(100 * time.Millisecond))
-	default:
+	case n < 98 && t.told:
+		t.v.KeepUp("the clock was set")
+	case len(t.dependants) == 0: // what others depend on is there before them, and as long
 		r.respawn(t)
 	}
 }
@@ -206,10 +205,10 @@ func (t *tenant) bereave() {
 
 // respawn takes a service down for good, and has another of the same name.
 func (r *room) respawn(t *tenant) {
-	g := r.newcomer(t, true)
+	g := r.orderer(t, true)
 	r.note("%v retires %s", g, t.name)
 	v := t.v
-	g.order(Retire{g, time.Now()})
+	g.gives(Retire{g.order, time.Now()})
 	var look func()
 	look = func() {
 		switch {
@@ -217,112 +216,10 @@ func (r *room) respawn(t *tenant) {
 		case t.hasEnded():
 			t.stored, t.durable, t.former = nil, 0, append(t.former, v)
 			r.note("%s is spawned again", t.name)
-			r.spawn(t, false)
+			r.spawn([]*tenant{t}, false)
 		default:
 			r.in(100*time.Millisecond, look)
 		}
 	}
 	r.in(100*time.Millisecond, look)
-}
-
-// writes has the disk take its time, and come to an end with some of what it was given.
-func (r *room) writes(d time.Duration) {
-	for _, t := range r.tenants {
-		n := len(t.stored)
-		r.in(d, func() {
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			t.durable = max(t.durable, min(n, len(t.stored)))
-		})
-	}
-}
-
-// Close is Traffic: who is cut off has gone.
-func (r *room) Close(g *Gate, cut bool) {
-	if !cut {
-		return
-	}
-	for _, t := range r.tenants {
-		for _, l := range slices.Clone(t.leases) {
-			if l.gate == g {
-				t.drop(l)
-				r.in(r.upTo(time.Millisecond), g.Release)
-			}
-		}
-	}
-}
-
-// Record is Journal, and the store.
-func (r *room) Record(rec Record) {
-	if r.engine == 0 {
-		return
-	}
-	t := r.tenantOf(rec.Service)
-	r.note("%s: %v to %v (%s)", rec.Service, rec.From, rec.State, rec.Reason)
-	t.mustFollow(rec)
-	if !rec.Aside {
-		t.last = rec
-	}
-	r.mu.Lock()
-	if rec.State == StateFailed && rec.Run != 0 {
-		t.doomed = rec.Run
-	}
-	t.stored = append(t.stored, Last{Memory: rec.Memory, State: rec.State, Reason: rec.Reason, Run: rec.Run, Since: rec.Since,
-		ReadySince: rec.ReadySince, LastUse: rec.LastUse, Address: rec.Address})
-	r.mu.Unlock()
-	if t.fragile {
-		t.fragile = false
-		panic("injected")
-	}
-}
-
-// intend makes what was recorded until now durable, in its time, if the disk works.
-func (r *line) intend(ctx context.Context, rec Record) error {
-	r.mu.Lock()
-	c, t := r.of("intent "+rec.Service), r.tenantOf(rec.Service)
-	t.unsure = append(t.unsure, rec.Run)
-	r.mu.Unlock()
-	select {
-	case <-time.After(time.Duration(c.Int64N(int64([]time.Duration{time.Millisecond, 2 * time.Second}[c.IntN(2)])))):
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if c.IntN(10) == 0 {
-		return errors.New("the disk is full")
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.gone {
-		return keeper.ErrClosed
-	}
-	t.unsure = slices.DeleteFunc(t.unsure, func(run Run) bool { return run == rec.Run })
-	for i, last := range t.stored {
-		if last.Run == rec.Run && last.State == rec.State {
-			t.durable = max(t.durable, i+1)
-		}
-	}
-	return nil
-}
-
-// mustFollow holds that the records of a service tell each change, and no stop for idleness that is none.
-func (t *tenant) mustFollow(rec Record) {
-	if t.reborn {
-		t.reborn = false // it begins anew, in stopped
-	} else if rec.From != t.last.State {
-		t.room.fail("%s goes from %v to %v, and was %v", t.name, rec.From, rec.State, t.last.State)
-	}
-	if rec.State != StateStopping || !strings.HasPrefix(rec.Reason, "idle for") {
-		return
-	}
-	for _, l := range t.leases {
-		if l.gate.Run() == rec.Run {
-			t.room.fail("%s is stopped as idle with a lease out, of engine %d", t.name, l.engine)
-		}
-	}
-	if t.usedBy == rec.Run && time.Since(t.used) < t.spec.IdleTimeout {
-		t.room.fail("%s is stopped as idle %v after its last use, and its time is %v", t.name, time.Since(t.used), t.spec.IdleTimeout)
-	}
-	if up := rec.At.Sub(rec.ReadySince); up < t.spec.MinUptime {
-		t.room.fail("%s is stopped as idle after %v, and %v is the least", t.name, up, t.spec.MinUptime)
-	}
 }
