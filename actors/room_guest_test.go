@@ -116,8 +116,9 @@ func (g *guest) Grant() {
 		r.fail("%v was told that %s is down, and there is %s", g, g.t.name, left)
 	}
 	if engine := r.engine; g.order == nil {
+		g.t.coming++
 		r.in(r.upTo(1500*time.Millisecond), func() {
-			if r.engine == engine {
+			if g.t.coming--; r.engine == engine {
 				g.come()
 			}
 		})

@@ -35,6 +35,7 @@ type tenant struct {
 	usedBy  Run
 	leases  []*lease
 	waiting []*guest
+	coming  int    // requests that were granted their wait
 	leaving *guest // who wants it to be gone
 	panics  int    // that were to be
 	reborn  bool   // another instance of its actor has begun, and has recorded nothing yet
@@ -186,7 +187,7 @@ func (t *tenant) children() (n int) {
 
 // rests tells whether nothing is under way, and nobody waits.
 func (t *tenant) rests() bool {
-	if len(t.waiting) > 0 || len(t.leases) > 0 || t.launching() > 0 {
+	if len(t.waiting) > 0 || t.coming > 0 || len(t.leases) > 0 || t.launching() > 0 {
 		return false
 	}
 	wanted := t.spec.Always || t.kept || t.isNeeded()
