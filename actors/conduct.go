@@ -66,6 +66,15 @@ func (c *common) ending() bool { return c.toldEnd.Load() }
 func (c *common) fact() Fact   { return Fact{c.run, time.Now()} }
 func (c *common) tell(e Event) { c.v.tell(e) }
 
+// begins has do go on beside the actor.
+func (c *common) begins(do func()) {
+	if beside := c.v.system.options.beside; beside != nil {
+		beside(do)
+		return
+	}
+	go do()
+}
+
 // over reports that nothing of the run is left.
 func (c *common) over(reason string) {
 	c.cancel()
@@ -138,7 +147,7 @@ func (c *common) watch(until time.Time, present func(context.Context) bool, chec
 	ctx, cancel := context.WithDeadline(c.ctx, until)
 	c.probing = cancel
 	began := time.Now()
-	go func() {
+	c.begins(func() {
 		defer cancel()
 		if !present(ctx) {
 			return
@@ -155,7 +164,7 @@ func (c *common) watch(until time.Time, present func(context.Context) bool, chec
 		case ctx.Err() == nil: // it cannot be checked at all
 			c.tell(ProbeFailed{c.fact(), fmt.Sprintf("cannot check it: %v", result.Err), true})
 		}
-	}()
+	})
 }
 
 // toEnd is the beginning of every term.

@@ -47,7 +47,7 @@ func (d *delegated) pass(from, to phase) bool {
 	return true
 }
 
-func (d *delegated) launch(r Record) { go d.start(r) }
+func (d *delegated) launch(r Record) { d.begins(func() { d.start(r) }) }
 
 func (d *delegated) start(r Record) {
 	if d.listens() {
@@ -159,13 +159,13 @@ func (d *delegated) term() {
 	}
 	patience, hurry := context.WithCancel(context.Background())
 	d.hurry = hurry
-	go func() {
+	d.begins(func() {
 		defer hurry()
 		if unseen && d.leftToAnother(patience) {
 			return
 		}
 		d.stop(patience, "stopped")
-	}()
+	})
 }
 
 func (d *delegated) kill() {

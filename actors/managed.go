@@ -20,7 +20,7 @@ type managed struct {
 	missing bool // an earlier engine knew of it, and the keeper does not; fixed once begun
 }
 
-func (m *managed) launch(Record) { go m.start() }
+func (m *managed) launch(Record) { m.begins(m.start) }
 
 // start forks as soon as it is known that the address is free.
 func (m *managed) start() {
@@ -67,7 +67,7 @@ func (m *managed) resume(found *keeper.Process, wasReady bool) {
 		return
 	}
 	m.begin(m.v.children.find(*found))
-	go m.await()
+	m.begins(m.await)
 }
 
 // verify makes sure that the process is there before it is checked.
@@ -104,7 +104,7 @@ func (m *managed) kill() { m.signal(syscall.SIGKILL) }
 // signal needs no answer: the exit is one. Only if it could not be sent the
 // machine is told.
 func (m *managed) signal(s syscall.Signal) {
-	go func() {
+	m.begins(func() {
 		<-m.begun
 		if m.missing {
 			m.over(m.endedAway())
@@ -117,5 +117,5 @@ func (m *managed) signal(s syscall.Signal) {
 		if err != nil && !errors.Is(err, keeper.ErrEnded) {
 			m.tell(StillUp{m.fact(), fmt.Sprintf("cannot send it %s: %v", signalName(s), err)})
 		}
-	}()
+	})
 }

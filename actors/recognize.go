@@ -20,7 +20,7 @@ func (d *delegated) resume(found *keeper.Process, wasReady bool) {
 		return
 	}
 	d.begin(d.v.children.find(*found))
-	go d.await()
+	d.begins(d.await)
 }
 
 // verify checks what can be there: a start command in the foreground, or

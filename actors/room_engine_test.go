@@ -18,7 +18,8 @@ func (r *room) open(shared bool) {
 	}
 	r.mail, r.line = m, &line{room: r}
 	r.system = NewSystem(Options{Keeper: r.line, Traffic: r, Journal: r, LogDir: filepath.Join(r.dir, "logs"), Intent: r.line.intend,
-		Log: slog.New(slog.DiscardHandler), MaxStarts: 1 + r.IntN(3), mailbox: m.box})
+		Log: slog.New(slog.DiscardHandler), MaxStarts: 1 + r.IntN(3), mailbox: m.box,
+		beside: func(do func()) { r.begun = append(r.begun, do) }})
 	r.spawn(r.tenants, shared)
 }
 
@@ -85,6 +86,6 @@ func (r *room) leave() {
 		}
 	}
 	for r.mail.deliver(r.Rand, func(*box, any) {}) {
-		synctest.Wait()
+		r.goOn()
 	}
 }

@@ -111,7 +111,8 @@ type room struct {
 	engine int
 	system *System
 	mail   *mail
-	line   *line // to the keeper
+	line   *line    // to the keeper
+	begun  []func() // by the turn that goes on
 
 	mu         sync.Mutex // of what follows, which goroutines of runs touch too
 	fault      string     // the first one
@@ -163,12 +164,22 @@ func (r *room) step() {
 func (r *room) deliver() bool {
 	synctest.Wait()
 	delivered := r.mail.deliver(r.Rand, r.tellOf)
-	synctest.Wait()
+	r.goOn()
 	r.hear()
 	if delivered && r.engine != 0 {
 		r.check()
 	}
 	return delivered
+}
+
+// goOn lets go on what a turn of an actor has begun: one after the other, to be the same each time.
+func (r *room) goOn() {
+	synctest.Wait()
+	for _, do := range r.begun {
+		go do()
+		synctest.Wait()
+	}
+	r.begun = nil
 }
 
 func (r *room) tellOf(b *box, message any) {

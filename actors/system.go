@@ -61,6 +61,9 @@ type Options struct {
 	// mailbox makes the mailbox of each actor; nil: protoactor's. In a simulation
 	// it is what decides who is told what next.
 	mailbox actor.MailboxProducer
+	// beside begins what goes on beside an actor that is in the middle of a turn;
+	// nil: at once. In a simulation that is when the turn is over.
+	beside func(func())
 }
 
 // System holds the actors of all services.
