@@ -12,16 +12,6 @@ func (t *tenant) neededBy() string {
 	return ""
 }
 
-// lacks tells whether it cannot be up as a service that it depends on is held down.
-func (t *tenant) lacks() bool {
-	for _, of := range t.dependsOn {
-		if of.v.legacy.last.Memory.Held || of.lacks() {
-			return true
-		}
-	}
-	return false
-}
-
 // mustHaveNeeds holds that what a service depends on is ready before its launch, and not put to sleep, or down by order,
 // while there is a run of it.
 func (t *tenant) mustHaveNeeds(rec Record, idle bool) {

@@ -193,7 +193,7 @@ func (t *tenant) rests() bool {
 	wanted := t.spec.Always || t.kept || t.isNeeded()
 	switch l := t.v.legacy.last; l.State {
 	case StateStopped, StateFailed:
-		return l.Run == 0 && (!wanted || l.Memory.Held || l.Memory.Down || t.lacks())
+		return l.Run == 0 && (!wanted || l.Memory.Down)
 	case StateReady:
 		return t.spec.IdleTimeout == 0 || wanted
 	}

@@ -260,6 +260,14 @@ func (r *room) in(d time.Duration, do func()) {
 
 // settleDown lets everything that is under way end. Then everything can be taken down, and nothing is left.
 func (r *room) settleDown() {
+	for r.deliver() {
+	}
+	for _, t := range r.tenants {
+		if t.v.legacy.last.Memory.Held { // what depends on it would try for ever
+			p := r.orderer(t, false)
+			p.gives(Start{p.order, time.Now()})
+		}
+	}
 	r.keepHours(true)
 	if !r.untilQuiet("everything to come to rest", (*tenant).rests) {
 		return
