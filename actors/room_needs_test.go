@@ -5,7 +5,7 @@ func (t *tenant) isNeeded() bool { return t.neededBy() != "" }
 
 func (t *tenant) neededBy() string {
 	for _, by := range t.dependants {
-		if by.v.system == t.room.system && by.v.legacy.last.Run != 0 {
+		if by.v.system == t.room.system && by.v.legacy.last.Run != 0 && !t.room.isRestarting(by) {
 			return by.name
 		}
 	}
