@@ -71,6 +71,7 @@ func (m *mail) next(chance *rand.Rand) (b *box, message any, system bool) {
 		})
 		slices.SortStableFunc(b.fresh, func(a, b any) int { return cmp.Compare(rank(a), rank(b)) })
 		b.user, b.fresh = append(b.user, b.fresh...), nil
+		slices.SortStableFunc(b.system, func(a, b any) int { return cmp.Compare(rank(a), rank(b)) })
 		if len(b.system) > 0 || len(b.user) > 0 && !b.suspended {
 			ready = append(ready, b)
 		}
@@ -92,6 +93,8 @@ func (m *mail) next(chance *rand.Rand) (b *box, message any, system bool) {
 // them alone would post it.
 func rank(message any) int {
 	switch message.(type) {
+	case *actor.Terminated: // while System.Close hears of the end
+		return -1
 	case Launched:
 		return 1
 	case Returned:
