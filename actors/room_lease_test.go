@@ -44,20 +44,31 @@ func (t *tenant) hold(g *Gate, passive bool) {
 	t.room.in(t.room.upTo(20*time.Second), func() { t.release(l) })
 }
 
-// mustHaveRoom holds that no more leases are out than may be. All that an earlier engine has of the run count as one.
+// mustHaveRoom holds that no more leases on a run are out than may be, with those that an earlier engine has.
 func (t *tenant) mustHaveRoom(g *Gate) {
-	own, foreign := 0, 0
+	out := 0
 	for _, l := range t.leases {
-		switch {
-		case l.gate == g:
-			own++
-		case l.gate.Run() == g.Run() && !l.passive && t.foreign > 0:
-			foreign = 1
+		if l.gate.Run() == g.Run() {
+			out++
 		}
 	}
-	if most := t.spec.MaxConcurrent; most > 0 && own+foreign > most {
-		t.room.fail("%d leases on %s are out, and %d of the engine before; %d is the most", own, t.name, foreign, most)
+	if most := t.spec.MaxConcurrent; most > 0 && out > most {
+		t.room.fail("%d leases on run %d of %s are out, and %d is the most", out, g.Run(), t.name, most)
 	}
+}
+
+// foreign are the leases that engines before this one have out.
+func (t *tenant) foreign() (out Leases) {
+	for _, l := range t.leases {
+		switch {
+		case l.engine == t.room.engine:
+		case l.passive:
+			out.Passive++
+		default:
+			out.Holding++
+		}
+	}
+	return out
 }
 
 func (t *tenant) release(l *lease) {
@@ -66,14 +77,12 @@ func (t *tenant) release(l *lease) {
 	}
 	t.drop(l)
 	t.room.note("%s is released, run %d, passive %v", t.name, l.gate.Run(), l.passive)
-	if l.giveBack(); l.passive {
-		return
+	l.giveBack()
+	if !l.passive {
+		t.used, t.usedBy = time.Now(), l.gate.Run()
 	}
-	t.used, t.usedBy = time.Now(), l.gate.Run()
 	if l.engine != t.room.engine {
-		if t.foreign--; t.foreign == 0 {
-			t.v.Unshare()
-		}
+		t.v.UnshareTo(t.foreign())
 	}
 }
 

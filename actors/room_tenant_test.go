@@ -40,7 +40,6 @@ type tenant struct {
 	panics  int    // that were to be
 	reborn  bool   // another instance of its actor has begun, and has recorded nothing yet
 	fragile bool   // the next record has the actor panic
-	foreign int    // leases of the engine before
 
 	// What the present engine knows:
 	starts    int       // launches
@@ -98,14 +97,9 @@ func (t *tenant) specOf(shared bool) Spec {
 		spec.Last = &last
 		t.stored, t.durable = []Last{last}, 1
 	}
-	t.foreign = 0
 	if shared && spec.Last != nil {
-		for _, l := range t.leases {
-			if !l.passive {
-				t.foreign++
-			}
-		}
-		spec.Shared = t.foreign > 0
+		spec.SharedLeases = t.foreign()
+		spec.Shared = spec.SharedLeases.Holding > 0
 	}
 	spec.Found = t.room.kept(t)
 	if t.isOnTime() {
