@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dynapm/actors"
@@ -47,7 +48,8 @@ type Engine struct {
 	takes        bool                // it takes the services along; set before leave is closed
 	successor    *takeover.Successor // the engine that takes its place; set before leave is closed
 	servicesDown chan struct{}
-	downError    error // set before servicesDown is closed
+	downError    error        // set before servicesDown is closed
+	follows      atomic.Int64 // the pid of the engine before, until that has left; 0: there is none
 	ended        chan error
 }
 

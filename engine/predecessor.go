@@ -50,6 +50,7 @@ func (e *Engine) meet(s *sockets, o Options) (*predecessor, error) {
 		return nil, fmt.Errorf("cannot use the listeners of the engine that runs (pid %d): %w", p.Pid, err)
 	}
 	adoptSupervisor(p.Supervisor)
+	e.follows.Store(int64(p.Pid))
 	return &predecessor{Predecessor: p}, nil
 }
 
@@ -84,6 +85,7 @@ func (p *predecessor) follow(e *Engine) {
 	}
 	go func() {
 		defer p.Close()
+		defer e.follows.Store(0)
 		adopt := func(c takeover.Client) { p.adopt(e, c) }
 		free := func(left takeover.Use) {
 			if s := e.byName[left.Service]; s != nil && s.actor != nil {

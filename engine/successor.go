@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -37,13 +39,19 @@ func (e *Engine) Listeners() ([]takeover.Listener, error) {
 	return all, err
 }
 
-// Yield makes the engine leave its place to another. It is false if it is leaving already.
-func (e *Engine) Yield(to *takeover.Successor) (yields bool) {
+// Yield makes the engine leave its place to another, unless it is leaving already, or the engine before it has not left
+// yet: nobody could tell the next one what that still uses.
+func (e *Engine) Yield(to *takeover.Successor) error {
+	if pid := e.follows.Load(); pid != 0 {
+		return fmt.Errorf("the engine before it (pid %d) is still finishing requests; try again when that has left, "+
+			"after drainTimeout at the latest", pid)
+	}
+	err := errors.New("it is leaving")
 	e.leaving.Do(func() {
-		e.successor, yields = to, true
+		e.successor, err = to, nil
 		close(e.leave)
 	})
-	return yields
+	return err
 }
 
 // handOver gives the place away and finishes what requests are left.

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 )
 
@@ -70,4 +72,40 @@ services:
 	w.open("other")
 	w.outcome(other)
 	e.left()
+}
+
+// TestTakeoverAfterATakeover: while the engine before still finishes requests no third one takes over, which could not be
+// told what the first one uses; it is told to come again, and nothing is disturbed.
+func TestTakeoverAfterATakeover(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gate("finish")
+	e := w.start(`
+drainTimeout: 1m
+services:
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+`)
+	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
+	using := e.await("blog", "request", 1)
+	next := e.takeOver()
+	next.reach("blog", "ready")
+	early := w.run("engine", "-config", e.config, "-takeover")
+	want := fmt.Sprintf("the engine before it (pid %d) is still finishing requests", e.cmd.Process.Pid)
+	if early.code != 1 || !strings.Contains(early.errors, want) {
+		t.Errorf("the third engine: %v; want %q", early, want)
+	}
+	if i := next.inspect("blog"); i.State != "ready" || i.Pid != using.Pid || *i.ActiveConnections != 1 {
+		t.Errorf("after that it is %+v", i)
+	}
+	w.open("finish")
+	if r := w.outcome(held); r.status != http.StatusOK {
+		t.Errorf("the request in flight got %v", r)
+	}
+	e.left()
+	next.logged(`"msg":"the engine before this one has left"`)
+	third := next.takeOver()
+	next.left()
+	if i := third.inspect("blog"); i.State != "ready" || i.Pid != using.Pid {
+		t.Errorf("under the third engine it is %+v", i)
+	}
 }

@@ -17,10 +17,10 @@ type Older interface {
 	Listeners() ([]Listener, error)
 	// Supervisor is whom the younger engine is to speak to from then on.
 	Supervisor() Supervisor
-	// Yield is called when a younger engine asks for the place, from a goroutine of its own. It is false if the engine is
-	// leaving for another reason. Else it is called once: the engine ends its say over services, calls Yours, and has
-	// clients follow until it ends, by Close of the Successor.
-	Yield(*Successor) bool
+	// Yield is called when a younger engine asks for the place, from a goroutine of its own. The error says why it cannot
+	// have it. Without one it is called once: the engine ends its say over services, calls Yours, and has clients follow
+	// until it ends, by Close of the Successor.
+	Yield(*Successor) error
 }
 
 // Offer has the engine be replaced by one that comes. It lasts until Withdraw.
@@ -100,9 +100,10 @@ func (o *Offer) negotiate(w *wire) error {
 	if err := o.present(w); err != nil {
 		return err
 	}
-	if s := newSuccessor(w); !o.older.Yield(s) {
+	s := newSuccessor(w)
+	if err := o.older.Yield(s); err != nil {
 		defer s.Close()
-		return refuse(w, "it is leaving")
+		return refuse(w, err.Error())
 	}
 	return nil
 }

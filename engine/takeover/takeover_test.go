@@ -52,12 +52,12 @@ func (o *older) Supervisor() Supervisor {
 	return Supervisor{Socket: "@manager", Watchdog: time.Minute}
 }
 
-func (o *older) Yield(s *Successor) bool {
+func (o *older) Yield(s *Successor) error {
 	if o.leaving.Load() {
-		return false
+		return errors.New("it is leaving")
 	}
 	o.yielded <- s
-	return true
+	return nil
 }
 
 // dup duplicates the descriptor of a socket.
@@ -243,4 +243,12 @@ func pair(t *testing.T) (near, far *net.TCPConn) {
 	t.Cleanup(func() { dialled.Close(); accepted.Close() })
 	dialled.SetDeadline(time.Now().Add(20 * time.Second))
 	return accepted.(*net.TCPConn), dialled.(*net.TCPConn)
+}
+
+// TestUsesAreBounded: what is counted comes from another process.
+func TestUsesAreBounded(t *testing.T) {
+	got := packet{Service: "blog", Holding: -1, Passive: 1 << 40}.use()
+	if want := (Use{Service: "blog", Passive: maxLeases}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 }

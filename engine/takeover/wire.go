@@ -21,6 +21,9 @@ const (
 	// maxPacket bounds a packet: 16 KiB of a client's bytes become 22 in base64.
 	maxPacket = 64 << 10
 
+	// maxLeases of a service at one time: each has a client, and so a descriptor.
+	maxLeases = 1 << 20
+
 	// answerTimeout is what either side has to answer what takes no time; takeTimeout what the older engine has to end its
 	// actors and close its store, or the younger one to listen where the older one did not.
 	answerTimeout = 5 * time.Second
@@ -67,7 +70,10 @@ func (p packet) drop() {
 	}
 }
 
-func (p packet) use() Use { return Use{p.Service, p.Holding, p.Passive} }
+// use bounds what is counted: no engine has that many, and what is computed from it stays in its range.
+func (p packet) use() Use {
+	return Use{p.Service, min(max(p.Holding, 0), maxLeases), min(max(p.Passive, 0), maxLeases)}
+}
 
 // wire is the connection of two engines. Sends are for one goroutine, and so are receives.
 type wire struct {
