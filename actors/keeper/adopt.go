@@ -135,8 +135,9 @@ func (s *server) watch(k *kept, pidfd *os.File) {
 		return // it was a child after all, and is being recorded
 	}
 	k.gone, k.goneAt = true, ticksNow()
+	exit := Exit{Process: k.Process, At: time.Now(), Unknown: true}
 	s.mu.Unlock()
-	s.finish(k, Exit{Process: k.Process, At: time.Now(), Unknown: true})
+	s.finish(k, exit)
 }
 
 // untilReadable waits in the runtime's poller rather than on a thread.

@@ -72,8 +72,15 @@ func (s *server) launched(l *launch) (frame, bool) {
 		// A keeper that found the process by its marks knows no token. A run has one
 		// service or start command.
 		adopted := k.token == "" && (l.Role == RoleService || l.Role == RoleStart) && k.marks() == marks{l.Service, l.Run, l.Role}
-		if k.token == l.Token || adopted {
-			return frame{Do: doReply, Process: &k.Process}, true
+		if adopted {
+			k.token = l.Token
+			if l.Logs.MaxSize > 0 {
+				k.Output, k.Logs = string(l.Output), l.Logs
+			}
+		}
+		if k.token == l.Token {
+			process := k.Process // for the one who sends it, without the lock
+			return frame{Do: doReply, Process: &process}, true
 		}
 	}
 	for _, n := range s.notices {

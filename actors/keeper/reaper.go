@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"errors"
+	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -27,6 +28,7 @@ func (s *server) reap() {
 			// Orphans come only by a child that dies, so none can appear
 			// before the next fork.
 			<-s.children
+			runtime.Gosched() // whoever forked has an answer to give, and there may be one CPU
 		}
 	}
 }
