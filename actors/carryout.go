@@ -100,7 +100,7 @@ func (i *instance) newGate(r Run, address string) *Gate {
 	return g
 }
 
-// shareShut gives a run that the earlier engine drains a gate of which only the lease for that engine is out.
+// shareShut gives a run that the earlier engine drains a gate of which only the leases for that engine are out.
 func (i *instance) shareShut(r Run, address string, lastUse time.Time) {
 	g := i.newGate(r, address)
 	g.open(lastUse)

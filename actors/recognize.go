@@ -156,7 +156,8 @@ func (d *delegated) listens() bool {
 	if probe.Listening(d.v.spec.Address) {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(d.ctx, listenDial)
+	// Not the run's context: that is left does not mean that it is down.
+	ctx, cancel := context.WithTimeout(context.Background(), listenDial)
 	defer cancel()
 	return probe.Answers(ctx, d.v.spec.Address)
 }

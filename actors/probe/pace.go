@@ -16,7 +16,7 @@ func step(elapsed time.Duration) time.Duration {
 
 // expectantStep is step for a service that has taken as long as expected before, or
 // longer: hardly a try until shortly before that, and often around it. One that has
-// become quicker loses up to half of its time, once.
+// become quicker loses up to half of what it took before, once.
 func expectantStep(elapsed, expected time.Duration) time.Duration {
 	coming := expected - expected/10
 	for _, at := range []time.Duration{coming / 2, coming} {
