@@ -55,9 +55,9 @@ fuzz: ## fuzz the parsers and decoders (FUZZTIME=1m each)
 	  package=$$(dirname "$$(grep -rl "^func $$target(" --include=*_test.go netio engine loadtest persist)"); \
 	  $(GO) test "./$$package" -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),1m) || exit 1; done
 
-bench: ## the micro-benchmarks, then the whole comparison, in half an hour; reports in bench/report/ (ROUNDS=5 SCALE=0.7 DYNAPM_NODE=DIR SABLIER=PROGRAM)
+bench: ## the micro-benchmarks, then the whole comparison, in half an hour; reports in bench/report/ (ROUNDS=4 SCALE=1 DYNAPM_NODE=DIR SABLIER=PROGRAM)
 	@$(GO) run ./bench micro -report bench/report
-	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),5) -scale $(or $(SCALE),0.7) -report bench/report
+	@CGO_ENABLED=0 $(GO) run ./bench -incomplete -rounds $(or $(ROUNDS),4) -scale $(or $(SCALE),1) -report bench/report
 
 bench-results: ## keep what make bench has measured: bench/RESULTS.md
 	@$(GO) run ./bench results -from bench/report/report.json
