@@ -46,9 +46,8 @@ func (t *coldTimes) directly(ctx context.Context, at int) (time.Duration, error)
 		err = errors.Join(err, s.stopContainer(ctx, at))
 	}
 	unix.Kill(-pid, unix.SIGKILL)
-	var usage unix.Rusage
-	again(func() error { _, err := unix.Wait4(pid, nil, 0, &usage); return err })
-	t.spent.gateway += time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	used, _ := reap(pid)
+	t.spent.gateway += used
 	return took, err
 }
 
@@ -82,7 +81,7 @@ func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	err = reap(pid)
+	_, err = reap(pid)
 	took := time.Since(began)
 	unix.Kill(-pid, unix.SIGKILL)
 	if s.coldCases[at].form == formContainer {
@@ -114,8 +113,11 @@ func (s *site) spawn(argv []string) (pid int, err error) {
 		Sys: &syscall.SysProcAttr{Setsid: true}})
 }
 
-func reap(pid int) error {
-	return again(func() error { _, err := unix.Wait4(pid, nil, 0, nil); return err })
+// reap waits for the end of a child, and returns what it has used of the CPU.
+func reap(pid int) (used time.Duration, err error) {
+	var usage unix.Rusage
+	err = again(func() error { _, err := unix.Wait4(pid, nil, 0, &usage); return err })
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()), err
 }
 
 // again repeats a system call that a signal has interrupted: the runtime sends itself some.

@@ -16,9 +16,9 @@ var napping sync.Mutex
 
 // pause waits for d, and is false if ctx ended first.
 //
-// The first pauses of a start are shorter than what the runtime takes to put a
-// thread to sleep for a timer and to wake another when that fires. That costs
-// many times the CPU of a try, while the service that is starting could use it.
+// The pauses of a start are short and many. For the runtime to put a thread to
+// sleep for a timer and to wake another when that fires costs many times the CPU
+// of a try, while the service that is starting could use it.
 // So a waiter naps instead, without telling the runtime, unless another one does.
 func pause(ctx context.Context, d time.Duration) bool {
 	if d <= napLimit && napping.TryLock() {
