@@ -22,8 +22,8 @@ var promises = map[string][]func(*testing.T){
 	"An engine that is killed, its keeper with it or not, loses nothing but the missing seconds: the next one knows each service, finds its process again, goes on with its idle clock, and finishes what was half done ([one test](engine/e2e/killed_test.go) kills them in every state, [another](engine/e2e/underload_test.go) under load, and compares what `dynapm status` says).": {
 		TestKilledEngine, TestKilledKeeper, TestKilledEngineAndKeeper, TestKilledUnderLoad, TestUpgrade,
 		TestIdleClockGoesOnWhileTheEngineIsAway, TestAPortThatSomebodyElseHasNow},
-	"An upgrade is not noticed: `dynapm engine -takeover` takes the place of the engine that runs, its listening sockets and its clients included. No connection is refused and no request fails; only WebSockets and requests longer than `drainTimeout` are cut.": {
-		TestTakeover, TestTakeoverCutsTunnels, TestTakeoverThatCannotBe},
+	"An upgrade is not noticed: `dynapm engine -takeover` takes the place of the engine that runs, its listening sockets and its clients included. No connection is refused and no request fails; only WebSockets and requests longer than `drainTimeout` are cut. Until the engine before has finished its requests, the next upgrade is told to come again.": {
+		TestTakeover, TestTakeoverCutsTunnels, TestTakeoverThatCannotBe, TestTakeoverAfterATakeover, TestTakeoverOfADrain},
 	"Paths, headers and bodies go through as they are; uploads and downloads of any size in constant memory.": {
 		TestPathsReachTheBackendUnchanged, TestRequestHeadersReachTheBackend, TestResponseReachesTheClientUnchanged, TestPOSTBodies,
 		TestLargeBodiesWithBoundedMemory},
