@@ -2,6 +2,7 @@ package netio
 
 import (
 	"io"
+	"net/http"
 	"sync/atomic"
 	"testing"
 )
@@ -88,10 +89,8 @@ func TestQuarantineEnds(t *testing.T) {
 
 // TestManyAside checks that who sends one HEAD after the other has only so many connections to the backend kept open.
 func TestManyAside(t *testing.T) {
-	r := newRig(t, backend(t, func(p *peer) {
-		p.head()
-		p.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
-		p.wantOver()
+	r := newRig(t, handler(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "2")
 	}), func(o *Options) { o.Splicers = 1 })
 	c := r.dial()
 	for range 4 * maxAside {
