@@ -116,6 +116,7 @@ func record(s *service, r actors.Record) persist.Record {
 	if n := len(starts); n == 0 || starts[n-1].Run != r.LastRun {
 		starts = append(slices.Clip(starts), actors.PastStart{Run: r.LastRun, Clock: r.LastStart, Outcome: underWay})
 	}
+	out.RecentStarts = make([]persist.Start, 0, len(starts))
 	for _, s := range starts {
 		if s.Clock.Accepted.IsZero() {
 			continue // nothing was started yet, or in a life of which nothing is known
