@@ -158,13 +158,17 @@ func (ch *child) hasEnded() bool {
 
 // exitText says how a process ended.
 func exitText(e keeper.Exit) string {
+	text := fmt.Sprintf("exited with status %d", e.Code)
 	switch {
 	case e.Unknown:
-		return "ended, its exit status is lost"
+		text = "ended, its exit status is lost"
 	case e.Signal != 0:
-		return "ended by " + signalName(e.Signal)
+		text = "ended by " + signalName(e.Signal)
 	}
-	return fmt.Sprintf("exited with status %d", e.Code)
+	if e.OutOfMemory {
+		text += ", out of memory"
+	}
+	return text
 }
 
 func signalName(s syscall.Signal) string {

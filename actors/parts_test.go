@@ -135,10 +135,11 @@ func TestExitThatIsToldBeforeTheLaunch(t *testing.T) {
 
 func TestExitTexts(t *testing.T) {
 	for want, e := range map[string]keeper.Exit{
-		"exited with status 3":           {Code: 3},
-		"ended by SIGKILL":               {Signal: syscall.SIGKILL},
-		"ended by signal 40":             {Signal: 40},
-		"ended, its exit status is lost": {Unknown: true},
+		"exited with status 3":            {Code: 3},
+		"ended by SIGKILL":                {Signal: syscall.SIGKILL},
+		"ended by SIGKILL, out of memory": {Signal: syscall.SIGKILL, OutOfMemory: true},
+		"ended by signal 40":              {Signal: 40},
+		"ended, its exit status is lost":  {Unknown: true},
 	} {
 		if got := exitText(e); got != want {
 			t.Errorf("%q, not %q", got, want)

@@ -213,6 +213,20 @@ func members(path string) map[int]bool {
 	return pids
 }
 
+// ranOutOfMemory tells whether the kernel had to kill any in the group.
+func ranOutOfMemory(path string) bool {
+	if path == "" {
+		return false
+	}
+	events, _ := os.ReadFile(filepath.Join(path, "memory.events")) // there with the controller
+	for line := range strings.Lines(string(events)) {
+		if kills, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return kills != "0\n"
+		}
+	}
+	return false
+}
+
 // of returns the group that an earlier keeper gave to the run of a process.
 func (c *cgroups) of(p Process) string {
 	path, err := ownCgroup(fmt.Sprintf("/proc/%d", p.Pid))

@@ -131,6 +131,26 @@ func TestLimitsOfAGroup(t *testing.T) {
 	}
 }
 
+// What the kernel has killed for want of memory it counts in the group.
+func TestRanOutOfMemory(t *testing.T) {
+	for text, want := range map[string]bool{
+		"low 0\nhigh 0\nmax 7\noom 1\noom_kill 1\noom_group_kill 0\n": true,
+		"low 0\nhigh 0\nmax 7\noom 1\noom_kill 0\noom_group_kill 0\n": false,
+		"": false,
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "memory.events"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := ranOutOfMemory(dir); got != want {
+			t.Errorf("%v of %q", got, text)
+		}
+	}
+	if ranOutOfMemory("") || ranOutOfMemory(t.TempDir()) {
+		t.Error("where nothing is counted")
+	}
+}
+
 // What is not in force is said, and memory is bounded by what there is.
 func TestLimitsWithoutAGroup(t *testing.T) {
 	b := newBench(t)

@@ -118,4 +118,7 @@ type Exit struct {
 	// Unknown says that the status was lost: the keeper that was its parent
 	// died before it did.
 	Unknown bool `json:"unknown"`
+	// OutOfMemory says that the kernel has killed it, or others of its control
+	// group, for want of memory (oom_kill of the kernel's cgroup-v2.rst).
+	OutOfMemory bool `json:"outOfMemory,omitempty"`
 }

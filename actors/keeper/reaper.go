@@ -77,6 +77,7 @@ func (s *server) finish(k *kept, exit Exit) {
 		s.mu.Lock()
 		left := *k
 		s.mu.Unlock()
+		exit.OutOfMemory = ranOutOfMemory(left.Cgroup)
 		if !left.Asked || !s.await(left) || !removeAll(left.Cgroup) {
 			s.sweep(left)
 		}
