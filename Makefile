@@ -25,7 +25,7 @@ test: ## run every test, with the race detector where a C compiler is there
 	@[ -n "$(RACE)" ] || echo "no C compiler ($(CC)): the tests run without the race detector"
 	$(GO) test $(RACE) -timeout 20m -shuffle=on ./...
 
-test-real: ## run examples/ with Docker, PM2, nginx and others, loadtest beside wrk, and install what is missing
+test-real: ## run examples/ with Docker, PM2, nginx and others, limits in a virtual machine, loadtest beside wrk, and install what is missing
 	@engine/e2e/real/install.sh
 	DYNAPM_REAL=1 $(GO) test ./engine/e2e/real -count=1 -timeout 20m -parallel 6
 

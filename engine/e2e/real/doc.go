@@ -9,6 +9,8 @@
 //	world_test.go   folder, ports and the copy of the examples
 //	engine_test.go  the engine and the command line
 //	procs_test.go   what /proc tells of what is left
+//	machine_test.go a virtual machine, for what the engine does with a whole kernel; it has no example
+//	guest_test.go   what is tested in it
 //	wrk_test.go     what a request costs `dynapm loadtest`, beside wrk; it has no example
 //	life_test.go    what every example goes through: waking, kill -9 of the engine, sleeping, waking again
 package real

@@ -72,7 +72,7 @@ func TestDocker(t *testing.T) {
 			// Nobody tells of a container that ends by itself, but the first request that finds nobody there.
 			before := run(e)
 			e.output("docker", "kill", "dynapm-hello")
-			if status, _ := e.try("hello"); status != http.StatusBadGateway {
+			if status, _ := e.try("hello", "/"); status != http.StatusBadGateway {
 				e.Errorf("its container was killed, and it answers %d; want 502", status)
 			}
 			e.until("its end to be seen", func() bool { return e.status("hello").State == "stopped" })

@@ -27,7 +27,13 @@ type engine struct {
 // start runs the engine with an example and returns when it listens. When the test ends, it is interrupted.
 func (w *world) start(example string) *engine {
 	w.Helper()
-	e := &engine{world: w, config: filepath.Join(w.dir, "examples", example, "dynapm.yaml")}
+	return w.startWith(filepath.Join(w.dir, "examples", example, "dynapm.yaml"))
+}
+
+// startWith does so with any config.
+func (w *world) startWith(config string) *engine {
+	w.Helper()
+	e := &engine{world: w, config: config}
 	e.log = filepath.Join(w.dir, "engine.log")
 	e.launch()
 	w.Cleanup(func() {
@@ -113,8 +119,8 @@ func (e *engine) replaceAll() {
 	e.replace()
 }
 
-// try asks a service for /.
-func (e *engine) try(service string) (status int, body string) {
+// try asks a service for a path.
+func (e *engine) try(service, path string) (status int, body string) {
 	e.Helper()
 	client := http.Client{Timeout: patience, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -122,7 +128,7 @@ func (e *engine) try(service string) (status int, body string) {
 			return new(net.Dialer).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", e.port("3000")))
 		},
 	}}
-	response, err := client.Get("http://" + service + ".localhost/")
+	response, err := client.Get("http://" + service + ".localhost" + path)
 	if err != nil {
 		e.Fatal(err)
 	}
@@ -137,7 +143,7 @@ func (e *engine) try(service string) (status int, body string) {
 // get asks a service for / and wants 200.
 func (e *engine) get(service string) string {
 	e.Helper()
-	status, body := e.try(service)
+	status, body := e.try(service, "/")
 	if status != http.StatusOK {
 		e.Fatalf("%s answered %d %q; its log:\n%s", service, status, body, e.dynapm("logs", service))
 	}

@@ -26,8 +26,13 @@ told() {
 
 debian() { # PROGRAM PACKAGE
 	lacks "$1" || return 0
-	lacks apt-get && { cannot "$1" "this is not Debian, it has no apt-get; install what Debian calls $2"; return; }
-	[ "$(id -u)" = 0 ] || { cannot "$1" "this is not root; as root: apt-get install $2"; return; }
+	package "$1" "$2" || return 0
+	lacks "$1" && cannot "$1" "apt-get install $2 has not brought it"
+}
+
+package() { # PROGRAM PACKAGE
+	lacks apt-get && { cannot "$1" "this is not Debian, it has no apt-get; install what Debian calls $2"; return 1; }
+	[ "$(id -u)" = 0 ] || { cannot "$1" "this is not root; as root: apt-get install $2"; return 1; }
 	echo "installing $2, for $1"
 	if [ $lists = old ]; then
 		apt-get update -q >"$log" 2>&1 || echo "apt-get update failed, so the lists are old: $(told)" >&2
@@ -35,8 +40,13 @@ debian() { # PROGRAM PACKAGE
 	fi
 	[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy && ours=$policy; }
 	DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends -o DPkg::Lock::Timeout=300 "$2" >"$log" 2>&1 ||
-		{ cannot "$1" "apt-get install $2: $(told)"; return; }
-	lacks "$1" && cannot "$1" "apt-get install $2 has not brought it"
+		{ cannot "$1" "apt-get install $2: $(told)"; return 1; }
+}
+
+# kernel is for the virtual machine, where this one has none of its own, as a container.
+kernel() {
+	set -- /boot/vmlinuz-*
+	[ -e "$1" ] || package "a kernel" linux-image-cloud-amd64
 }
 
 node() { # PROGRAM, which is also the package
@@ -61,6 +71,9 @@ debian pg_ctlcluster postgresql
 debian psql postgresql-client
 debian dockerd docker.io
 debian docker docker.io
+debian qemu-system-x86_64 qemu-system-x86
+debian cpio cpio
+kernel
 debian node nodejs
 debian npm npm
 node pm2

@@ -99,7 +99,7 @@ func TestNginxThatLeaves(t *testing.T) {
 	w := newWorld(t, "/usr/sbin/nginx")
 	w.edit("nginx/nginx.conf", "daemon off;", "daemon on;")
 	e := w.start("nginx")
-	e.try("nginx") // answered or not: it listens before it leaves
+	e.try("nginx", "/") // answered or not: it listens before it leaves
 	e.until("nginx to have failed", func() bool { return e.status("nginx").State == "failed" })
 	if i := e.status("nginx"); !strings.Contains(i.Reason, "exited with status 0") {
 		e.Errorf("it failed because %q", i.Reason)

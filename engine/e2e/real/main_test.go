@@ -17,6 +17,7 @@ import (
 const (
 	realSwitch    = "DYNAPM_REAL"         // these tests are wanted
 	sweeperSwitch = "DYNAPM_REAL_SWEEPER" // be the sweeper of the test run with this folder
+	guestSwitch   = "guest-service"       // the argument before an address: be the service of the tests in the machine
 )
 
 // patience is how long anything may take before a test calls it missing. It is no promise of speed: only a test that
@@ -30,6 +31,13 @@ func TestMain(m *testing.M) {
 	if folder := os.Getenv(sweeperSwitch); folder != "" {
 		sweep(folder)
 		return
+	}
+	if len(os.Args) > 2 && os.Args[1] == guestSwitch {
+		beService(os.Args[2])
+		return
+	}
+	if os.Getpid() == 1 {
+		beGuest(m)
 	}
 	os.Exit(runTests(m))
 }
@@ -61,10 +69,15 @@ func prepare() (err error) {
 	if err := os.Chmod(root, 0o755); err != nil {
 		return err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-o", binary(), "dynapm/engine/cmd/dynapm")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build dynapm: %w\n%s", err, out)
+	return compile("build", "-trimpath", "-o", binary(), "dynapm/engine/cmd/dynapm")
+}
+
+// compile has the go command make a static program.
+func compile(args ...string) error {
+	cmd := exec.Command("go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
 	return nil
 }

@@ -26,6 +26,14 @@ type world struct {
 // newWorld copies the examples, if these tests are wanted and the programs are there.
 func newWorld(t *testing.T, programs ...string) *world {
 	t.Helper()
+	w := emptyWorld(t, programs...)
+	w.copyExamples()
+	return w
+}
+
+// emptyWorld is one without examples.
+func emptyWorld(t *testing.T, programs ...string) *world {
+	t.Helper()
 	if os.Getenv(realSwitch) == "" {
 		t.Skip(realSwitch + " is not set; make test-real sets it")
 	}
@@ -39,7 +47,6 @@ func newWorld(t *testing.T, programs ...string) *world {
 	if err := os.Mkdir(w.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	w.copyExamples()
 	return w
 }
 
