@@ -64,12 +64,12 @@ type Options struct {
 // while it serves gives its clients' connections to its children.
 func Start(cfg *config.Config, o Options) (*Engine, error) {
 	leaveRoomForSplicers()
-	log, terminal := newLog()
+	journal := newJournal(newLog())
 	e := &Engine{
 		cfg:          cfg,
-		log:          log,
+		log:          journal.logger(),
 		since:        time.Now(),
-		journal:      newJournal(log, terminal),
+		journal:      journal,
 		traffic:      &traffic{backends: map[*actors.Gate][]*netio.Backend{}},
 		byName:       map[string]*service{},
 		leave:        make(chan struct{}),
@@ -79,10 +79,20 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	for _, note := range cfg.Notes {
 		e.log.Warn(note.String())
 	}
+	if err := e.comeUp(o); err != nil {
+		journal.close()
+		return nil, err
+	}
+	go func() { e.ended <- e.run() }()
+	return e, nil
+}
+
+// comeUp returns once the engine serves. Without it nothing is left behind.
+func (e *Engine) comeUp(o Options) error {
 	table, addresses, targets := e.plan()
 	before, sockets, err := e.open(addresses, o)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	failpoint.Reached("engine.opened")
 	shared, err := before.take()
@@ -95,7 +105,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	if err != nil {
 		before.close()
 		sockets.close()
-		return nil, err
+		return err
 	}
 	failpoint.Reached("engine.serving")
 	before.follow(e)
@@ -112,8 +122,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 	}
 	e.announce(sockets)
 	e.ready(ctx)
-	go func() { e.ended <- e.run() }()
-	return e, nil
+	return nil
 }
 
 // open finds the engine before this one, if there is one to be replaced, and opens all sockets.

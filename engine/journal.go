@@ -15,12 +15,12 @@ import (
 	"dynapm/netio"
 )
 
-// journal tells what happens: one log line per event, and the changes of state to whoever subscribed. Actors and
-// splicers must not wait for a terminal that somebody has paused, so one goroutine writes; when it is far behind,
-// lines are dropped and counted. It is actors' Journal.
+// journal tells what happens: one log line per event, and the changes of state to whoever subscribed. Nobody must wait
+// for a terminal that somebody has paused, so one goroutine writes; when it is far behind, lines are dropped and
+// counted. It is actors' Journal.
 type journal struct {
-	log      *slog.Logger
-	terminal io.Writer // where a service's output is shown as the lines it had; nil: it goes into the log line
+	log      *slog.Logger // of that goroutine alone; logger is for all others
+	terminal io.Writer    // where a service's output is shown as the lines it had; nil: it goes into the log line
 	lines    chan func()
 	lost     atomic.Int64
 	closed   chan struct{}
@@ -62,10 +62,39 @@ func (j *journal) enqueue(line func()) {
 	}
 }
 
-// close writes what is still to be written.
+// close writes what is still to be written, as far as it is taken within a second.
 func (j *journal) close() {
-	j.lines <- nil
-	<-j.closed
+	late := time.After(time.Second)
+	select {
+	case j.lines <- nil:
+	case <-late:
+		return
+	}
+	select {
+	case <-j.closed:
+	case <-late:
+	}
+}
+
+// logger is a log whose lines the journal writes, after those it has.
+func (j *journal) logger() *slog.Logger { return slog.New(later{j.log.Handler(), j}) }
+
+// later is a handler that does not wait for the line to be written.
+type later struct {
+	slog.Handler
+	journal *journal
+}
+
+func (l later) Handle(_ context.Context, r slog.Record) error {
+	l.journal.enqueue(func() { l.Handler.Handle(context.Background(), r) })
+	return nil
+}
+
+func (l later) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return later{l.Handler.WithAttrs(attrs), l.journal}
+}
+func (l later) WithGroup(name string) slog.Handler {
+	return later{l.Handler.WithGroup(name), l.journal}
 }
 
 // Record tells a change of state.

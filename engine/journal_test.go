@@ -124,6 +124,7 @@ func TestSlowLogHoldsNobodyUp(t *testing.T) {
 	j := newJournal(slog.New(slog.NewJSONHandler(terminal, nil)), nil)
 	for range 2 * cap(j.lines) {
 		j.Record(actors.Record{Service: "blog"}) // would hang here
+		j.logger().Info("listening")
 	}
 	close(terminal.released)
 	j.close()

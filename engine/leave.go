@@ -40,8 +40,8 @@ func (e *Engine) run() error {
 	} else {
 		e.depart(services)
 	}
-	e.journal.close()
 	e.log.Info("left")
+	e.journal.close()
 	return errors.Join(failed, e.downError)
 }
 

@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestLogFilePerService(t *testing.T) {
@@ -38,6 +41,37 @@ services:
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("%s: %v (%v); want a file that only its owner reads", file, info, err)
 	}
+}
+
+// TestLogThatNobodyReads is no reason not to serve, and none not to leave.
+func TestLogThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fifo := filepath.Join(w.dir, "log")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	paused, err := os.OpenFile(fifo, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer paused.Close()
+	size, err := unix.FcntlInt(paused.Fd(), unix.F_GETPIPE_SZ, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := w.config(`
+logging: {enableRequestLog: true}
+services:
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+`)
+	e := w.launchAs(exec.Command("/bin/sh", "-c", `exec "$0" engine -config "$1" 2>"$2"`, binary(t), file, fifo), file)
+	e.ready()
+	const target = 1 << 10 // bytes, each of which is in a line
+	for range 2 * size / target {
+		e.ask("blog", "/"+strings.Repeat("x", target))
+	}
+	e.interrupt()
 }
 
 // TestLogIsJSONWhereNobodyWatches: every line, with its time, level and what happened.
