@@ -75,4 +75,4 @@ bench-compare: ## fail if the micro-benchmarks are slower than those of another 
 	@$(GO) run ./bench compare -base "$(BASE)" -rounds $(or $(ROUNDS),10)
 
 clean: ## remove what make built
-	@rm -rf bin
+	@rm -rf bin bench/report

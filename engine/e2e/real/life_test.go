@@ -83,7 +83,7 @@ func (e *engine) processes(services ...string) string {
 }
 
 func TestPython(t *testing.T) {
-	newWorld(t, "python3").live(example{folder: "python", service: "files", says: []string{"dynapm.yaml"}})
+	newWorld(t, "python3").live(example{folder: "python", service: "files", says: []string{"Hello from python"}})
 }
 
 func TestNode(t *testing.T) {
