@@ -3,6 +3,7 @@ package netio
 import (
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,26 +17,26 @@ type held struct {
 }
 
 // holdGuest does so at the end of a request. Services other than the one that it needs for that are echo.
-func holdGuest(t *testing.T, change ...func(*Options)) *held {
+func holdGuest(t *testing.T) *held {
 	t.Helper()
 	reached := make(chan struct{})
+	var armed atomic.Bool
 	h := &held{goOn: make(chan struct{})}
 	log := func(o *Options) {
 		o.RequestLog = func(e *Entry) {
-			if e.Host == "hold" {
+			if e.Host == "hold" && armed.Load() {
 				close(reached)
 				<-h.goOn
 			}
 		}
 	}
-	h.rig = newRig(t, echo(t), append(change, log)...)
+	h.rig = newRig(t, echo(t), log)
 	address, accept := scripted(t)
 	h.gates.add(t, "hold", address)
 	h.guestIsIn()
-	h.dial().send("GET / HTTP/1.1\r\nHost: hold\r\nConnection: close\r\n\r\n")
-	b := accept()
-	b.head()
+	_, b := h.atGuest("hold", accept)
 	h.stop()
+	armed.Store(true)
 	b.send(ok2)
 	<-reached
 	return h
@@ -75,17 +76,19 @@ func (h *held) drain() <-chan error {
 	h.Helper()
 	drained := make(chan error, 1)
 	go func() { drained <- h.Drain(h.Context()) }()
-	eventually(h.T, "the guest is told to drain", func() bool {
-		box := h.guest().inbox
-		box.mu.Lock()
-		defer box.mu.Unlock()
-		return len(box.queue) > 0
-	})
+	eventually(h.T, "the guest is told to drain", h.guest().inbox.holdsMail)
 	// A loop that was told before answers the second when it has ended.
 	for _, loop := range h.splicers[:h.options.Splicers] {
 		loop.pingTwice()
 	}
 	return drained
+}
+
+// holdsMail tells whether there is any that the loop has not taken.
+func (b *inbox) holdsMail() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.queue) > 0
 }
 
 // pingTwice returns when the loop has handled all events that there were, or has ended.
@@ -138,7 +141,7 @@ func TestGuestKeepsWhomItHas(t *testing.T) {
 // TestGuestTrickled checks that the patience with a head is not begun anew with each of its bytes, and that a client whose
 // head does not become whole is ended by another loop.
 func TestGuestTrickled(t *testing.T) {
-	h := holdGuest(t, func(o *Options) { o.Timeouts.Head = short })
+	h := holdGuest(t)
 	p := h.arrive("G")
 	g := h.guest() // which is held up: it is the test that has it turn
 	g.handleArrived()
@@ -152,6 +155,7 @@ func TestGuestTrickled(t *testing.T) {
 	if len(bytesOf(c.in)) != 2 || c.timer.deadline != deadline || deadline == 0 {
 		t.Errorf("with %q there the deadline is %d, it was %d", bytesOf(c.in), c.timer.deadline, deadline)
 	}
+	c.waits -= int64(h.options.Timeouts.Head) // by which its time is over, for any loop but the guest
 	close(h.goOn)
 	p.wantEnd()
 	if n := h.guest().tally.headTimeout.Load(); n != 0 || h.Counters().Errors.HeadTimeout != 1 {

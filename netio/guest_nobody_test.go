@@ -16,22 +16,13 @@ func (r *rig) dozing() *lodging {
 	return l
 }
 
-// inFlight has a client whose request the guest has sent to its backend.
-func (r *rig) inFlight(accept func() *peer) (c, b *peer) {
-	c = r.dial()
-	c.send(oneRequest)
-	b = accept()
-	b.head()
-	return c, b
-}
-
 // TestGuestAfterStranger has somebody call the bell: evio has to do with him, and its loop must go on for the guest.
 func TestGuestAfterStranger(t *testing.T) {
 	address, accept := scripted(t)
 	r := newRig(t, address)
 	r.guestIsIn()
 	l := r.dozing()
-	c, b := r.inFlight(accept)
+	c, b := r.atGuest("a", accept)
 	name, err := unix.Getsockname(l.bell.listener.fd)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +45,7 @@ func TestGuestAfterRefusal(t *testing.T) {
 	r := newCappedRig(t, address, 16)
 	r.guestIsIn()
 	r.dozing()
-	c, b := r.inFlight(accept)
+	c, b := r.atGuest("a", accept)
 	for r.Counters().Refused == 0 {
 		accepted := r.Counters().Accepted
 		p := r.dial()

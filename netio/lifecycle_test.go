@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestRequestLog checks the entries, for replies of a backend and for ours.
@@ -65,7 +64,7 @@ func TestPanicOnLoop(t *testing.T) {
 // TestDrain checks that requests in flight end, and connections between requests at once.
 func TestDrain(t *testing.T) {
 	address, accept := scripted(t)
-	r := newRig(t, address, func(o *Options) { o.Splicers = 1 })
+	r := newRig(t, address, func(o *Options) { o.Splicers, o.Timeouts.Head = 1, defaultHead })
 	idle, busy, fresh := r.dial(), r.dial(), r.dial()
 	fresh.send("GET") // its head will never be whole
 	idle.send(get("/"))
@@ -193,9 +192,12 @@ func TestPing(t *testing.T) {
 	}
 	r.dial().send("GET / HTTP/1.1\r\nHost: hang\r\n\r\n")
 	<-hangs
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := r.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "loop 0 does not answer") {
+	ctx, cancel := context.WithCancel(t.Context())
+	pinged := make(chan error)
+	go func() { pinged <- r.Ping(ctx) }()
+	eventually(t, "the loop is asked", r.splicers[0].inbox.holdsMail)
+	cancel()
+	if err := <-pinged; !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "loop 0 does not answer") {
 		t.Errorf("a loop that hangs: %v", err)
 	}
 	close(hang)
