@@ -16,8 +16,9 @@ import (
 // An attack is made by attackers, each on a connection of its own.
 type attack struct {
 	backend func(p *peer)          // of the service that they ask for; nil: it echoes
-	limits  Timeouts               // those that are to pass
+	limits  func(*Timeouts)        // has those be short that are to pass; nil: none
 	answer  time.Duration          // the deadline of its reply, if that is to pass
+	kept    bool                   // each has been answered once before
 	begin   func(p *peer)          // what each does
 	counted func(c Counters) int64 // where each shows, when it has been dealt with
 	end     func(p *peer)          // what each sees of it
@@ -25,38 +26,37 @@ type attack struct {
 
 const attackers = 40
 
+func shortHead(t *Timeouts)  { t.Head = short }
+func shortWrite(t *Timeouts) { t.Write = short }
+
 var attacks = map[string]attack{
 	"heads that come byte by byte and never end": {
-		limits:  Timeouts{Head: short},
+		limits:  shortHead,
 		begin:   func(p *peer) { p.send("GET / HTTP/1.1\r\nHost: attacked\r\n"); p.trickle("X-Slow: ") },
 		counted: func(c Counters) int64 { return c.Errors.HeadTimeout },
 		end:     (*peer).wantOver,
 	},
 	"second heads that come byte by byte and never end": {
-		limits: Timeouts{Head: 6 * short},
-		begin: func(p *peer) {
-			p.send("GET / HTTP/1.1\r\nHost: attacked\r\n\r\n")
-			p.reply("GET")
-			p.send("GET / HTTP/1.1\r\nHost: attacked\r\n")
-			p.trickle("X-Slow: ")
-		},
+		limits:  shortHead,
+		kept:    true,
+		begin:   func(p *peer) { p.send("GET / HTTP/1.1\r\nHost: attacked\r\n"); p.trickle("X-Slow: ") },
 		counted: func(c Counters) int64 { return c.Errors.HeadTimeout },
 		end:     (*peer).wantOver,
 	},
 	"silence": {
-		limits:  Timeouts{Head: short},
+		limits:  shortHead,
 		begin:   func(*peer) {},
 		counted: func(c Counters) int64 { return c.Errors.HeadTimeout },
 		end:     (*peer).wantEnd,
 	},
 	"bodies that never come": {
-		limits:  Timeouts{Write: short},
+		limits:  shortWrite,
 		begin:   func(p *peer) { p.send("POST / HTTP/1.1\r\nHost: attacked\r\nContent-Length: 1000\r\n\r\nx") },
 		counted: func(c Counters) int64 { return c.Errors.Stalled },
 		end:     func(p *peer) { p.wantReply("POST", 408, "408 Request Timeout\n"); p.wantEnd() },
 	},
 	"chunks that never come": {
-		limits: Timeouts{Write: short},
+		limits: shortWrite,
 		begin: func(p *peer) {
 			p.send("POST / HTTP/1.1\r\nHost: attacked\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\nx")
 		},
@@ -64,7 +64,7 @@ var attacks = map[string]attack{
 		end:     func(p *peer) { p.wantReply("POST", 408, "408 Request Timeout\n"); p.wantEnd() },
 	},
 	"replies that nobody reads": {
-		limits: Timeouts{Write: short},
+		limits: shortWrite,
 		backend: func(p *peer) {
 			p.head()
 			io.WriteString(p, "HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
@@ -149,13 +149,21 @@ var attacks = map[string]attack{
 func TestUnderAttack(t *testing.T) {
 	for name, a := range attacks {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t, "", func(o *Options) { o.Timeouts = a.limits })
+			r := newRig(t, "", func(o *Options) {
+				if a.limits != nil {
+					a.limits(&o.Timeouts)
+				}
+			})
 			attacked := r.attacked(a.backend, a.answer)
 			stop := r.bystander(echo(t))
 			before := openFiles(t)
 			var peers []*peer
 			for range attackers {
-				peers = append(peers, r.dial())
+				if a.kept {
+					peers = append(peers, r.kept("attacked"))
+				} else {
+					peers = append(peers, r.dial())
+				}
 			}
 			together(peers, a.begin)
 			eventually(t, "all are dealt with", func() bool { return a.counted(r.Counters()) >= attackers })
@@ -233,7 +241,7 @@ func (r *rig) attacked(serve func(p *peer), timeout time.Duration) *Backend {
 func (r *rig) bystander(address string) (stop func()) {
 	r.Helper()
 	r.gates.add(r.T, "bystander", address)
-	p := r.dial()
+	p := r.kept("bystander")
 	p.SetDeadline(time.Time{})
 	leave, left := make(chan struct{}), make(chan struct{})
 	answered := 0

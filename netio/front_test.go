@@ -175,19 +175,19 @@ func TestBadFirstHeads(t *testing.T) {
 
 // TestSlowFirstHead checks that a head that does not become whole is ended, and that others are not.
 func TestSlowFirstHead(t *testing.T) {
-	r := newRig(t, backend(t, func(p *peer) { p.head(); p.send(ok2); io.Copy(io.Discard, p.r) }), func(o *Options) {
-		o.Timeouts.Head = 300 * time.Millisecond
-	})
-	silent, slow, good := r.dial(), r.dial(), r.dial()
+	r := newRig(t, plainBackend(t, ok2), func(o *Options) { o.Timeouts.Head = 2 * short })
+	good := r.kept("a")
+	before := r.Counters().Errors.HeadTimeout
+	silent, slow := r.dial(), r.dial()
 	slow.send("GET / HTTP/1.1\r\n")
-	good.send(get("/"))
-	good.wantReply("GET", 200, "ok")
 	silent.wantEnd()
 	slow.wantEnd()
 	eventually(t, "both are counted", func() bool {
 		n := r.Counters()
-		return n.Errors.HeadTimeout == 2 && n.Connections == 1
+		return n.Errors.HeadTimeout == before+2 && n.Connections == 1
 	})
+	good.send(get("/"))
+	good.wantReply("GET", 200, "ok")
 }
 
 // TestCaps checks the soft cap, above which requests are answered 503, and the hard one, above which connections close.

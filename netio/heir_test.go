@@ -34,7 +34,7 @@ func newHeir(r *rig) *heirOf {
 	if l.Addr() != r.listener.Addr() {
 		r.Fatalf("inherited %v, want %v", l.Addr(), r.listener.Addr())
 	}
-	s, err := Serve(Options{Listeners: []*Listener{l}, Admission: r.gates, Splicers: 2, Log: r.options.Log})
+	s, err := Serve(Options{Listeners: []*Listener{l}, Admission: r.gates, Splicers: 2, Timeouts: unhurried, Log: r.options.Log})
 	if err != nil {
 		r.Fatal(err)
 	}

@@ -2,8 +2,10 @@ package netio
 
 import (
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +15,10 @@ import (
 
 // patience is how long a test waits for what must happen. Nothing is asserted about how fast it does.
 const patience = 20 * time.Second
+
+// unhurried are deadlines that do not pass while a test waits, however long its process stands still in between: those
+// of a rig, but for what a test changes.
+var unhurried = Timeouts{Head: 2 * patience, KeepAlive: 2 * patience, Connect: 2 * patience, Write: 2 * patience}
 
 // A rig is a Server on loopback with an Admission that a test can steer. Its end checks that no lease and no waiter is
 // left.
@@ -48,7 +54,7 @@ func newLimitedRig(t *testing.T, address string, limit func(*limits), change ...
 	if address != "" {
 		g.add(t, "", address)
 	}
-	o := Options{Listeners: []*Listener{l}, Admission: g, Splicers: 2, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
+	o := Options{Listeners: []*Listener{l}, Admission: g, Splicers: 2, Timeouts: unhurried, Log: slog.New(slog.NewTextHandler(testWriter{t}, nil))}
 	for _, f := range change {
 		f(&o)
 	}
@@ -280,6 +286,25 @@ func (r *rig) dial() *peer {
 	}
 	r.Cleanup(func() { c.Close() })
 	return newPeer(r.T, c)
+}
+
+// kept connects a client that has been answered once. Where heads have a short deadline, one that was held up before its
+// request has been closed: then another comes.
+func (r *rig) kept(host string) (c *peer) {
+	r.Helper()
+	eventually(r.T, "a client is answered", func() bool {
+		c = r.dial()
+		io.WriteString(c, "GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n")
+		resp, err := http.ReadResponse(c.r, nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		if err != nil {
+			c.Close()
+		}
+		return err == nil
+	})
+	return c
 }
 
 func get(path string) string {

@@ -255,14 +255,7 @@ func TestStalledSplice(t *testing.T) {
 	t.Run("backend", func(t *testing.T) {
 		address, accept := scripted(t)
 		r := newRig(t, address, quickly)
-		c := r.dial()
-		fmt.Fprintf(c, "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", size)
-		go io.CopyN(c, newNoise(size), size)
-		accept().head()
-		resp, _ := c.reply("PUT")
-		if resp.StatusCode != http.StatusGatewayTimeout || r.Counters().Errors.Stalled != 1 {
-			t.Errorf("got %s, %+v", resp.Status, r.Counters().Errors)
-		}
+		r.wantDeaf(accept, zeros{}, size)
 	})
 }
 
@@ -304,7 +297,7 @@ func TestPipesAreClosed(t *testing.T) {
 	r := newRig(t, backend(t, bulkBackend(noise)))
 	sockets := r.sockets.Load()
 	download(t, r, "length", "1.1", len(noise), sum(bytes.NewReader(noise)))
-	if r.Counters().Spliced == 0 || r.pipes.Load() == 0 {
+	if r.Counters().Spliced == 0 { // on a slow machine the pipe may be closed by now
 		t.Error("nothing went by a pipe")
 	}
 	eventually(t, "the pipes are closed", func() bool { return r.pipes.Load() == 0 })
