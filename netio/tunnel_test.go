@@ -19,7 +19,7 @@ const (
 func openTunnel(t *testing.T) (r *rig, c, b *peer) {
 	t.Helper()
 	address, accept := scripted(t)
-	r = newRig(t, address, func(o *Options) { o.Timeouts.Write, o.Timeouts.KeepAlive = short, short })
+	r = newRig(t, address, func(o *Options) { o.Splicers, o.Timeouts.Write = 1, short })
 	c = r.dial()
 	c.send(upgrade)
 	b = accept()
