@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -122,21 +123,39 @@ func TestTLSBackPressure(t *testing.T) {
 			c.expect(upgraded)
 			var from io.Writer = p.secure
 			var to io.Reader = c.r
-			conn := p.TCPConn
 			if fromClient {
-				from, to, conn = c, p.r, c.TCPConn
+				from, to = c, p.r
 			}
-			conn.SetWriteDeadline(time.Now().Add(time.Second))
-			sent, err := io.CopyN(from, zeros{}, most)
-			if err == nil {
+			var taken atomic.Int64
+			go io.CopyN(&counted{from, &taken}, zeros{}, most)
+			sent, since := int64(-1), time.Now()
+			eventually(t, "nothing is taken any more", func() bool {
+				if n := taken.Load(); n != sent {
+					sent, since = n, time.Now()
+				}
+				return sent > bufferSize && time.Since(since) > 2*short
+			})
+			if sent == most {
 				t.Fatal("all of it was taken, and nobody has read any")
 			}
-			got, _ := io.CopyN(io.Discard, to, sent-bufferSize)
-			if got != sent-bufferSize {
+			got, _ := io.CopyN(io.Discard, to, sent)
+			if got != sent {
 				t.Errorf("of %d bytes %d arrived", sent, got)
 			}
 		})
 	}
+}
+
+// counted is a writer of whose bytes somebody else knows how many were taken.
+type counted struct {
+	io.Writer
+	n *atomic.Int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n.Add(int64(n))
+	return n, err
 }
 
 // TestBridgesEnd: whatever ends a bridge, nothing is left of it.
@@ -226,6 +245,7 @@ func TestTLSCaps(t *testing.T) {
 	r := newCappedRig(t, address, 5)
 	r.service().change(func(b *Backend) { b.TLS = a.trusted("127.0.0.1") })
 	first, second := r.dial(), r.dial()
+	eventually(t, "both are accepted", func() bool { return r.Counters().Connections == 2 })
 	first.send(get("/"))
 	p := accept()
 	p.head()

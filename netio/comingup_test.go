@@ -3,9 +3,10 @@ package netio
 import (
 	"io"
 	"net"
-	"net/netip"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // shy is a backend that closes its first connections without a word and answers the others.
@@ -138,29 +139,31 @@ func TestWhatHasAnsweredIsNotComingUp(t *testing.T) {
 	}
 }
 
-// freeAddress is one where nothing listens, outside the range from which the kernel gives ports to clients.
+// freeAddress is one where nothing listens until the test does. A socket that never listens has it to the test's end, so
+// that the kernel gives it to nobody else.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for port := 21000; port < 22000; port++ {
-		address := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(port)).String()
-		l, err := net.Listen("tcp", address)
-		if err == nil {
-			l.Close()
-			return address
-		}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil { // as the listener has
+		t.Fatal(err)
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addrPortOf(sa).String()
 }
 
 // What cannot be reached is told, once it has no more time to come up.
 func TestUnreachableIsTold(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	for _, address := range []string{l.Addr().String(), "unix:" + t.TempDir() + "/none"} {
+	for _, address := range []string{freeAddress(t), "unix:" + t.TempDir() + "/none"} {
 		r := newRig(t, address)
 		p := r.dial()
 		p.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")

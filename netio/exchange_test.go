@@ -169,13 +169,7 @@ func TestUnixBackend(t *testing.T) {
 
 // TestBackendNotThere checks the answer for a refused connection, and that the client's goes on.
 func TestBackendNotThere(t *testing.T) {
-	l, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	r := newRig(t, address)
+	r := newRig(t, freeAddress(t))
 	c := r.dial()
 	for range 2 {
 		c.send(get("/"))

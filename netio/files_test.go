@@ -90,7 +90,7 @@ func TestRoundWithoutFiles(t *testing.T) {
 	if !outOfFiles(err) {
 		t.Errorf("got %v", err)
 	}
-	if after := openFiles(t); after != before {
+	if after := openFiles(t); after > before { // what is left of other tests may end meanwhile
 		t.Errorf("%d descriptors before, %d after", before, after)
 	}
 }

@@ -30,9 +30,10 @@ func TestStress(t *testing.T) {
 		gates = append(gates, r.gates.add(t, fmt.Sprintf("s%d", i), address))
 	}
 	stop := make(chan struct{})
+	over := make(chan struct{}) // all clients have gone
 	var openers, clients sync.WaitGroup
 	for i, g := range gates {
-		openers.Go(func() { shutAndOpen(t, r, g, rand.New(rand.NewPCG(seed, uint64(i))), stop) })
+		openers.Go(func() { shutAndOpen(t, r, g, rand.New(rand.NewPCG(seed, uint64(i))), stop, over) })
 	}
 	var answered, left, unlucky atomic.Int64
 	for i := range 48 {
@@ -47,6 +48,7 @@ func TestStress(t *testing.T) {
 		eventually(t, "enough has happened", func() bool { return answered.Load() >= 200 && left.Load() > 0 })
 	}()
 	clients.Wait()
+	close(over)
 	openers.Wait()
 	eventually(t, "all leases are released", func() bool { n := r.Counters(); return n.Leases == 0 && n.Waiting == 0 })
 	n := r.Counters()
@@ -76,7 +78,7 @@ func stressBackend(w http.ResponseWriter, q *http.Request) {
 
 // shutAndOpen plays the actor of one service: a gate shuts at random, and opens when somebody has waited for a moment.
 // Each opening is a new run, so what was pooled for the last one is retired.
-func shutAndOpen(t *testing.T, r *rig, g *gate, random *rand.Rand, stop chan struct{}) {
+func shutAndOpen(t *testing.T, r *rig, g *gate, random *rand.Rand, stop, over chan struct{}) {
 	for running := true; running; {
 		select {
 		case <-stop:
@@ -100,7 +102,7 @@ func shutAndOpen(t *testing.T, r *rig, g *gate, random *rand.Rand, stop chan str
 		select {
 		case <-g.changed:
 			g.grantAll()
-		case <-time.After(200 * time.Millisecond):
+		case <-over:
 			return
 		}
 	}
