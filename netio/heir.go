@@ -98,7 +98,7 @@ func (c *client) bequeath() {
 // numbers that evio watches, so that it accepts no more and the heir finds what comes next in the queues.
 func (r *round) empty() error {
 	defer r.emptied.Store(true)
-	for _, fd := range slices.Concat(r.places...) {
+	for _, fd := range slices.Concat(r.placed()...) {
 		if err := r.bell.listener.over(fd); err != nil {
 			return err
 		}

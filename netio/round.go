@@ -24,10 +24,10 @@ type round struct {
 	over    chan error // evio's Serve has returned
 	heard   chan error // the loop has heard the bell; not nil: the listeners could not be put under evio
 
-	places  [][]int      // evio's descriptors of each listener
-	opened  atomic.Int64 // connections that evio has shown and not let go
-	emptied atomic.Bool  // evio has nothing more to give to the loops
-	broken  atomic.Bool  // the round is to end before it has begun
+	places  atomic.Pointer[[][]int] // evio's descriptors of each listener, once all are known
+	opened  atomic.Int64            // connections that evio has shown and not let go
+	emptied atomic.Bool             // evio has nothing more to give to the loops
+	broken  atomic.Bool             // the round is to end before it has begun
 }
 
 // startRound has evio serve in a goroutine of its own. It is not begun without the descriptors for all of it: evio that
@@ -82,7 +82,7 @@ func (r *round) await(word <-chan error) error {
 	case err := <-r.over:
 		return err
 	case <-time.After(deafness):
-		for _, fd := range slices.Concat(r.places...) {
+		for _, fd := range slices.Concat(r.placed()...) {
 			unix.Dup3(r.bell.client, fd, unix.O_CLOEXEC)
 		}
 		r.giveBack()
@@ -110,6 +110,7 @@ func (r *round) giveBack() {
 
 func (r *round) onServing(s evio.Server) (action evio.Action) {
 	defer r.rescue(&action, evio.Shutdown)
+	var places [][]int
 	for i, address := range s.Addrs {
 		fds, err := placesOf(address)
 		for _, fd := range fds {
@@ -121,9 +122,18 @@ func (r *round) onServing(s evio.Server) (action evio.Action) {
 			r.heard <- fmt.Errorf("cannot put a listener under evio: %w", err)
 			return evio.Shutdown
 		}
-		r.places = append(r.places, fds)
+		places = append(places, fds)
 	}
+	r.places.Store(&places)
 	return evio.None
+}
+
+// placed is empty until evio has shown its listeners. A round that is given up may not have come so far.
+func (r *round) placed() [][]int {
+	if places := r.places.Load(); places != nil {
+		return *places
+	}
+	return nil
 }
 
 // admit puts our listeners under evio. Its loop has begun: it may come to an end without harm (see front.round), which
@@ -134,7 +144,7 @@ func (r *round) admit() error {
 		return err
 	}
 	for i, l := range r.front.server.options.Listeners {
-		for _, fd := range r.places[i+1] {
+		for _, fd := range r.placed()[i+1] {
 			if err := l.over(fd); err != nil {
 				return err
 			}
