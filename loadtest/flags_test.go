@@ -27,7 +27,7 @@ func parseFlags(line string) (scenario, options, error) {
 }
 
 // runFlags runs a command line, and gives its report.
-func runFlags(t *testing.T, line string) (*Report, error) {
+func runFlags(t testing.TB, line string) (*Report, error) {
 	t.Helper()
 	s, o, err := parseFlags(line)
 	if err != nil {

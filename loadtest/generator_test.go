@@ -11,17 +11,19 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // serve runs a server for a test and gives it as a target.
-func serve(t *testing.T, handler http.HandlerFunc) *target {
+func serve(t testing.TB, handler http.HandlerFunc) *target {
 	t.Helper()
 	s := httptest.NewServer(handler)
 	t.Cleanup(s.Close)
 	return targetOf(t, s.URL)
 }
 
-func targetOf(t *testing.T, url string) *target {
+func targetOf(t testing.TB, url string) *target {
 	t.Helper()
 	to, err := newTarget(url, "")
 	if err != nil {
@@ -136,12 +138,19 @@ func TestErrorsAreCountedByKind(t *testing.T) {
 
 func TestServerThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0) // it has the port, and does not listen
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := targetOf(t, "http://"+l.Addr().String())
-	l.Close()
+	defer unix.Close(fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := targetOf(t, fmt.Sprintf("http://127.0.0.1:%d", name.(*unix.SockaddrInet4).Port))
 	gen, err := newGenerator(to, 3, nil)
 	if err != nil {
 		t.Fatal(err)

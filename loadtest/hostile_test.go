@@ -16,27 +16,29 @@ import (
 // connection until then. Neither is in the latency.
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int64
-	to := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-		if asked.Add(1) <= 2 {
-			<-r.Context().Done()
+	steadily(t, func(t *trial) {
+		var asked atomic.Int64
+		to := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			if asked.Add(1) <= 2 {
+				<-r.Context().Done()
+			}
+		})
+		gen, err := newGenerator(to, 1, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gen.close()
+		gen.patience = 400 * time.Millisecond
+		now := time.Now()
+		rec := newRecorder(now, 0)
+		if err := gen.run(t.Context(), constantRate{bound{requests: 20}, 50}, rec, now); err != nil {
+			t.Fatal(err)
+		}
+		// The first two have the only connection for 0.4 s each, so those that were due 0.4 s before the end of that are late.
+		if rec.errors["no answer within 400ms"] != 2 || rec.errors["no connection free within 400ms"] < 10 || rec.count() != 20 {
+			t.Errorf("errors %v of %d", rec.errors, rec.count())
 		}
 	})
-	gen, err := newGenerator(to, 1, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gen.close()
-	gen.patience = 400 * time.Millisecond
-	now := time.Now()
-	rec := newRecorder(now, 0)
-	if err := gen.run(t.Context(), constantRate{bound{requests: 20}, 50}, rec, now); err != nil {
-		t.Fatal(err)
-	}
-	// The first two have the only connection for 0.4 s each, so those that were due 0.4 s before the end of that are late.
-	if rec.errors["no answer within 400ms"] != 2 || rec.errors["no connection free within 400ms"] < 10 || rec.count() != 20 {
-		t.Errorf("errors %v of %d", rec.errors, rec.count())
-	}
 }
 
 // TestBadAnswersKeepTheConnection: a reply that is whole says nothing against its connection. A gateway that refuses
@@ -69,34 +71,36 @@ func TestBadAnswersKeepTheConnection(t *testing.T) {
 // TestServerThatSendsWithoutEnd holds up neither the clients beside it nor the end of its own request.
 func TestServerThatSendsWithoutEnd(t *testing.T) {
 	t.Parallel()
-	var asked atomic.Int64
-	flood := bytes.Repeat([]byte("x"), 1<<20)
-	to := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		if asked.Add(1) > 1 {
-			return
-		}
-		for {
-			if _, err := w.Write(flood); err != nil {
+	steadily(t, func(t *trial) {
+		var asked atomic.Int64
+		flood := bytes.Repeat([]byte("x"), 1<<20)
+		to := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			if asked.Add(1) > 1 {
 				return
 			}
+			for {
+				if _, err := w.Write(flood); err != nil {
+					return
+				}
+			}
+		})
+		gen, err := newGenerator(to, 2, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer gen.close()
+		gen.patience = time.Second
+		gen.scratch = gen.scratch[:64] // so that the server is the faster one
+		now := time.Now()
+		rec := newRecorder(now, 0)
+		if err := gen.run(t.Context(), constantRate{bound{requests: 50}, 100}, rec, now); err != nil {
+			t.Fatal(err)
+		}
+		// The flood takes most of a small machine; what it must not do is take all.
+		if rec.errors["no answer within 1s"] != 1 || rec.latency.TotalCount() < 10 || rec.count() != 50 {
+			t.Errorf("errors %v of %d", rec.errors, rec.count())
 		}
 	})
-	gen, err := newGenerator(to, 2, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer gen.close()
-	gen.patience = time.Second
-	gen.scratch = gen.scratch[:64] // so that the server is the faster one
-	now := time.Now()
-	rec := newRecorder(now, 0)
-	if err := gen.run(t.Context(), constantRate{bound{requests: 50}, 100}, rec, now); err != nil {
-		t.Fatal(err)
-	}
-	// The flood takes most of a small machine; what it must not do is take all.
-	if rec.errors["no answer within 1s"] != 1 || rec.latency.TotalCount() < 10 || rec.count() != 50 {
-		t.Errorf("errors %v of %d", rec.errors, rec.count())
-	}
 }
 
 // TestWhatIsKeptIsBounded: what a server says can be in the name of an error, but neither much of it nor as it is.

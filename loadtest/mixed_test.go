@@ -55,33 +55,37 @@ func TestMixedAsksPopularHostsMoreOften(t *testing.T) {
 // TestSoakComparesItsEnd: the ratio is that of the last quarter of the series by the first.
 func TestSoakComparesItsEnd(t *testing.T) {
 	t.Parallel()
-	to := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
-	r := newRun(scenario{name: "soak"}, options{url: to.url.String(), clients: 2, rate: 200, duration: 3 * time.Second}, nil)
-	if err := r.soak(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := r.report; got.Results[0].Requests != 600 || len(got.Ratios) != 2 || got.Ratios[0].Of != "p50, last quarter by first" || got.Ratios[0].Pairs < 2 || got.Ratios[0].Pairs > len(got.Results[0].Series)/4 {
-		t.Errorf("%d requests, ratios %+v", got.Results[0].Requests, got.Ratios)
-	}
+	steadily(t, func(t *trial) {
+		to := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+		r := newRun(scenario{name: "soak"}, options{url: to.url.String(), clients: 2, rate: 200, duration: 3 * time.Second}, nil)
+		if err := r.soak(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.report; got.Results[0].Requests != 600 || len(got.Ratios) != 2 || got.Ratios[0].Of != "p50, last quarter by first" || got.Ratios[0].Pairs < 2 || got.Ratios[0].Pairs > len(got.Results[0].Series)/4 {
+			t.Errorf("%d requests, ratios %+v", got.Results[0].Requests, got.Ratios)
+		}
+	})
 }
 
 // TestSoakOfTwo compares each one's end with its beginning, and the two with one another.
 func TestSoakOfTwo(t *testing.T) {
 	t.Parallel()
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }).url.String()
-	r, err := runFlags(t, "soak -warmup 0 -rate 500 -d 2s -c 2 -url "+url+" -compare "+url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var of []string
-	for _, q := range r.Ratios {
-		of = append(of, q.Of)
-	}
-	want := []string{"p50, -url by -compare", "p99, -url by -compare", "p50, last quarter by first of -url", "p99, last quarter by first of -url",
-		"p50, last quarter by first of -compare", "p99, last quarter by first of -compare"}
-	if !slices.Equal(of, want) || r.Results[0].Requests != r.Results[1].Requests || r.Results[0].Failed+r.Results[1].Failed != 0 {
-		t.Errorf("ratios %q, %d and %d requests", of, r.Results[0].Requests, r.Results[1].Requests)
-	}
+	steadily(t, func(t *trial) {
+		url := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }).url.String()
+		r, err := runFlags(t, "soak -warmup 0 -rate 500 -d 2s -c 2 -url "+url+" -compare "+url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of []string
+		for _, q := range r.Ratios {
+			of = append(of, q.Of)
+		}
+		want := []string{"p50, -url by -compare", "p99, -url by -compare", "p50, last quarter by first of -url", "p99, last quarter by first of -url",
+			"p50, last quarter by first of -compare", "p99, last quarter by first of -compare"}
+		if !slices.Equal(of, want) || r.Results[0].Requests != r.Results[1].Requests || r.Results[0].Failed+r.Results[1].Failed != 0 {
+			t.Errorf("ratios %q, %d and %d requests", of, r.Results[0].Requests, r.Results[1].Requests)
+		}
+	})
 }
 
 // TestMixedOfTwo: both are asked for the same hosts in the same order.

@@ -14,7 +14,7 @@ import (
 )
 
 // eventsOf serves streams: each is a function that sends events by the time at which they were due.
-func eventsOf(t *testing.T, stream func(ctx context.Context, n int64, send func(due time.Time) error)) string {
+func eventsOf(t testing.TB, stream func(ctx context.Context, n int64, send func(due time.Time) error)) string {
 	t.Helper()
 	var opened atomic.Int64
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func eventsOf(t *testing.T, stream func(ctx context.Context, n int64, send func(
 }
 
 // holdFor runs hold with little patience.
-func holdFor(t *testing.T, o options, patience time.Duration) *Report {
+func holdFor(t testing.TB, o options, patience time.Duration) *Report {
 	t.Helper()
 	r := newRun(scenario{name: "hold"}, o, nil)
 	r.patience = patience
@@ -60,90 +60,98 @@ func every(ctx context.Context, step time.Duration, times int, send func(due tim
 // TestEventsHeldBackAtTheEndAreLate: a server that stalls until after the end of a run, and then sends what was due.
 func TestEventsHeldBackAtTheEndAreLate(t *testing.T) {
 	t.Parallel()
-	url := eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
-		next := every(ctx, 20*time.Millisecond, 15, send)
-		select {
-		case <-ctx.Done():
-		case <-time.After(1500 * time.Millisecond): // the stall itself
-		}
-		for ; next.Before(time.Now()); next = next.Add(20 * time.Millisecond) {
-			if send(next) != nil {
-				return
+	steadily(t, func(t *trial) {
+		url := eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
+			next := every(ctx, 20*time.Millisecond, 15, send)
+			select {
+			case <-ctx.Done():
+			case <-time.After(1500 * time.Millisecond): // the stall itself
 			}
+			for ; next.Before(time.Now()); next = next.Add(20 * time.Millisecond) {
+				if send(next) != nil {
+					return
+				}
+			}
+			every(ctx, 20*time.Millisecond, 1000, send)
+		})
+		r := holdFor(t, options{url: url, clients: 3, duration: 700 * time.Millisecond}, time.Minute)
+		got := r.Results[0]
+		// 300 ms of events, then 400 ms in which 20 were due of each stream, the first of them late by all of the stall.
+		if got.Streams.Outstanding < 30 || got.Failed != 0 || got.Requests < 3*25 || got.Latency.Max < 700 || got.Latency.P90 < 400 {
+			t.Errorf("streams %+v, %d events, errors %v, latency %+v", got.Streams, got.Requests, got.Errors, got.Latency)
 		}
-		every(ctx, 20*time.Millisecond, 1000, send)
 	})
-	r := holdFor(t, options{url: url, clients: 3, duration: 700 * time.Millisecond}, time.Minute)
-	got := r.Results[0]
-	// 300 ms of events, then 400 ms in which 20 were due of each stream, the first of them late by all of the stall.
-	if got.Streams.Outstanding < 30 || got.Failed != 0 || got.Requests < 3*25 || got.Latency.Max < 700 || got.Latency.P90 < 400 {
-		t.Errorf("streams %+v, %d events, errors %v, latency %+v", got.Streams, got.Requests, got.Errors, got.Latency)
-	}
 }
 
 // TestEventsThatNeverComeAreErrors, if it is known that they were due: a stream must have said so before.
 func TestEventsThatNeverComeAreErrors(t *testing.T) {
 	t.Parallel()
-	url := eventsOf(t, func(ctx context.Context, n int64, send func(time.Time) error) {
-		switch n {
-		case 1: // it stalls for good
-			every(ctx, 20*time.Millisecond, 10, send)
-			<-ctx.Done()
-		case 2: // nobody knows when its next event is due
-			every(ctx, 20*time.Millisecond, 2, send)
-			<-ctx.Done()
-		case 3: // at no even distance
-			next := every(ctx, 20*time.Millisecond, 3, send)
-			every(ctx, time.Nanosecond, 1, func(time.Time) error { return send(next.Add(100 * time.Millisecond)) })
-			<-ctx.Done()
-		default:
-			every(ctx, 20*time.Millisecond, 1000, send)
+	steadily(t, func(t *trial) {
+		url := eventsOf(t, func(ctx context.Context, n int64, send func(time.Time) error) {
+			switch n {
+			case 1: // it stalls for good
+				every(ctx, 20*time.Millisecond, 10, send)
+				<-ctx.Done()
+			case 2: // nobody knows when its next event is due
+				every(ctx, 20*time.Millisecond, 2, send)
+				<-ctx.Done()
+			case 3: // at no even distance
+				next := every(ctx, 20*time.Millisecond, 3, send)
+				every(ctx, time.Nanosecond, 1, func(time.Time) error { return send(next.Add(100 * time.Millisecond)) })
+				<-ctx.Done()
+			default:
+				every(ctx, 20*time.Millisecond, 1000, send)
+			}
+		})
+		r := holdFor(t, options{url: url, clients: 5, duration: 600 * time.Millisecond}, 300*time.Millisecond)
+		got := r.Results[0]
+		const kind = "an event that had not come 300ms after the end"
+		// Ten events in 200 ms, and then 20 that were due.
+		if got.Errors[kind] < 10 || got.Errors[kind] > 100 || got.Failed != got.Errors[kind] || got.Streams.Held != 5 {
+			t.Errorf("streams %+v, errors %v", got.Streams, got.Errors)
+		}
+		if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "of 2 streams") }) {
+			t.Errorf("notes %q", r.Notes)
 		}
 	})
-	r := holdFor(t, options{url: url, clients: 5, duration: 600 * time.Millisecond}, 300*time.Millisecond)
-	got := r.Results[0]
-	const kind = "an event that had not come 300ms after the end"
-	// Ten events in 200 ms, and then 20 that were due; more, where the machine was busy.
-	if got.Errors[kind] < 10 || got.Errors[kind] > 100 || got.Failed != got.Errors[kind] || got.Streams.Held != 5 {
-		t.Errorf("streams %+v, errors %v", got.Streams, got.Errors)
-	}
-	if !slices.ContainsFunc(r.Notes, func(n string) bool { return strings.Contains(n, "of 2 streams") }) {
-		t.Errorf("notes %q", r.Notes)
-	}
 }
 
 // TestHoldComparesAtTheSameTime: both targets' streams are held together, and their lateness is compared step by step.
 func TestHoldComparesAtTheSameTime(t *testing.T) {
 	t.Parallel()
-	lateBy := func(late time.Duration) string {
-		return eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
-			every(ctx, 10*time.Millisecond, 1000, func(due time.Time) error { return send(due.Add(-late)) })
-		})
-	}
-	r := holdFor(t, options{url: lateBy(200 * time.Millisecond), compare: lateBy(50 * time.Millisecond), clients: 2, duration: 2 * time.Second}, time.Minute)
-	if len(r.Results) != 2 {
-		t.Fatalf("%d results", len(r.Results))
-	}
-	for _, got := range r.Results {
-		if got.Requests < 200 || got.Failed != 0 || got.Streams.Held != 2 {
-			t.Errorf("%d events, errors %v, streams %+v", got.Requests, got.Errors, got.Streams)
+	steadily(t, func(t *trial) {
+		lateBy := func(late time.Duration) string {
+			return eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
+				every(ctx, 10*time.Millisecond, 1000, func(due time.Time) error { return send(due.Add(-late)) })
+			})
 		}
-	}
-	if len(r.Ratios) != 2 || r.Ratios[0].Of != "p50, -url by -compare" || r.Ratios[0].Pairs < 8 || r.Ratios[0].Ratio < 1.5 {
-		t.Errorf("ratios %+v", r.Ratios)
-	}
+		r := holdFor(t, options{url: lateBy(200 * time.Millisecond), compare: lateBy(50 * time.Millisecond), clients: 2, duration: 2 * time.Second}, time.Minute)
+		if len(r.Results) != 2 {
+			t.Fatalf("%d results", len(r.Results))
+		}
+		for _, got := range r.Results {
+			if got.Requests < 200 || got.Failed != 0 || got.Streams.Held != 2 {
+				t.Errorf("%d events, errors %v, streams %+v", got.Requests, got.Errors, got.Streams)
+			}
+		}
+		if len(r.Ratios) != 2 || r.Ratios[0].Of != "p50, -url by -compare" || r.Ratios[0].Pairs < 8 || r.Ratios[0].Ratio < 1.5 {
+			t.Errorf("ratios %+v", r.Ratios)
+		}
+	})
 }
 
 // TestLaterThanTheRunIsLong: what was due within the run is waited for, however late all of it is.
 func TestLaterThanTheRunIsLong(t *testing.T) {
 	t.Parallel()
-	url := eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
-		every(ctx, 10*time.Millisecond, 1000, func(due time.Time) error { return send(due.Add(-time.Second)) })
+	steadily(t, func(t *trial) {
+		url := eventsOf(t, func(ctx context.Context, _ int64, send func(time.Time) error) {
+			every(ctx, 10*time.Millisecond, 1000, func(due time.Time) error { return send(due.Add(-time.Second)) })
+		})
+		got := holdFor(t, options{url: url, clients: 2, duration: 500 * time.Millisecond}, time.Minute).Results[0]
+		if got.Requests < 80 || got.Failed != 0 || got.Latency.Min < 990 {
+			t.Errorf("%d events, errors %v, latency %+v", got.Requests, got.Errors, got.Latency)
+		}
 	})
-	got := holdFor(t, options{url: url, clients: 2, duration: 500 * time.Millisecond}, time.Minute).Results[0]
-	if got.Requests < 80 || got.Failed != 0 || got.Latency.Min < 990 {
-		t.Errorf("%d events, errors %v, latency %+v", got.Requests, got.Errors, got.Latency)
-	}
 }
 
 // TestNoStreamIsOpen: there is nothing to wait for then, and the user hears why.
