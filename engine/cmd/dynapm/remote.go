@@ -82,9 +82,12 @@ func (r *remote) explain(err error) error {
 	return err
 }
 
+// hintPatience is how long an engine may take to tell the names of its services. It has just answered.
+const hintPatience = 10 * time.Second
+
 // known are the names of the services, as far as the engine still tells.
 func (r *remote) known() []string {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), hintPatience)
 	defer cancel()
 	services, _ := r.client.List(ctx) // without it the message names none
 	var names []string
