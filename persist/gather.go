@@ -110,9 +110,10 @@ func (s *Store) Used(service string, at time.Time) {
 	}
 	k.used = at
 	g.services[service] = k
-	if g.touched[service] = true; len(g.touched) == 1 && len(g.pending) == 0 {
+	if len(g.touched) == 0 && len(g.pending) == 0 { // else it is due already, and not to be put off
 		g.due.Reset(useEvery)
 	}
+	g.touched[service] = true
 }
 
 // put takes a record. done, if any, is told how the batch that holds it ended.

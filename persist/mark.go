@@ -29,10 +29,14 @@ type mark struct{ file vfs.File }
 // but by ending the session.
 func openMark(s *session, dir string) (mark, error) {
 	file, err := s.fence.OpenReadWrite(s.fence.PathJoin(dir, markName), vfs.WriteCategoryUnspecified)
-	if err == nil {
-		err = s.end()
+	if err != nil {
+		return mark{}, err
 	}
-	return mark{file}, err
+	if err := s.end(); err != nil {
+		file.Close()
+		return mark{}, err
+	}
+	return mark{file}, nil
 }
 
 func (m mark) write(sequence uint64) {

@@ -25,6 +25,25 @@ func countingSyncs(disk vfs.FS) (vfs.FS, *atomic.Int64) {
 	})), syncs
 }
 
+// TestUseIsNotPutOff by the next one: what a single service in use is known by is never much older than a second.
+func TestUseIsNotPutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fs, syncs := countingSyncs(vfs.NewMem())
+		s := open(t, Options{FS: fs})
+		before := syncs.Load()
+		const uses = 10
+		for range uses {
+			s.Used("a", time.Now())
+			time.Sleep(useEvery * 9 / 10)
+		}
+		synctest.Wait()
+		if n := syncs.Load() - before; n < uses/2-1 {
+			t.Errorf("%d batches of %d uses", n, uses)
+		}
+		s.close()
+	})
+}
+
 // TestUsesGoOutOnceASecond: a thousand uses of ten services are one batch.
 func TestUsesGoOutOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -144,6 +144,7 @@ func (s *Store) down(cause error) error {
 			w.wait = w.first
 		}
 		w.session.bury(cause)
+		w.mark.file.Close()
 		w.session = nil
 	}
 	w.again.Reset(w.wait)
