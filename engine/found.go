@@ -29,14 +29,21 @@ func (e *Engine) found() (map[string]*keeper.Process, error) {
 		return nil, err
 	}
 	found := map[string]*keeper.Process{}
-	var strangers []keeper.Process
+	var unbounded, strangers []keeper.Process
 	for _, p := range list {
 		s := e.byName[p.Service]
 		if s != nil && (s.Run != nil && p.Role == keeper.RoleService || s.Commands != nil && p.Role == keeper.RoleStart) {
 			found[p.Service] = &p
+			if p.Logs == (keeper.Logs{}) { // its keeper has not launched it
+				p.Output, p.Logs = LogFile(e.cfg, s.Name), s.logs()
+				unbounded = append(unbounded, p)
+			}
 		} else {
 			strangers = append(strangers, p)
 		}
+	}
+	if err := e.keeper.Adopt(unbounded); err != nil {
+		return nil, fmt.Errorf("cannot have the logs of what runs bounded: %w", err)
 	}
 	if len(strangers) > 0 {
 		e.ending.Go(func() { e.end(strangers) })

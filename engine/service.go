@@ -206,7 +206,7 @@ func (s *service) spec(own []string, found *keeper.Process, last *actors.Last) a
 		Found:         found,
 		Last:          last,
 		Umask:         s.Umask,
-		Logs:          keeper.Logs{MaxSize: s.Logs.MaxSize, Keep: s.Logs.Keep},
+		Logs:          s.logs(),
 	}
 	if a := s.Account; a != nil {
 		spec.As = &keeper.Account{UID: a.UID, GID: a.GID, Groups: a.Groups}
@@ -219,6 +219,11 @@ func (s *service) spec(own []string, found *keeper.Process, last *actors.Last) a
 			Dir: s.Cwd, Env: s.environ(own)}
 	}
 	return spec
+}
+
+// logs bounds what its processes print.
+func (s *service) logs() keeper.Logs {
+	return keeper.Logs{MaxSize: s.Logs.MaxSize, Keep: s.Logs.Keep}
 }
 
 // environ is what every service inherits: the engine's environment, and which program DYNAPM is.

@@ -66,9 +66,13 @@ func (c *Client) remember(list ...Process) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range list {
-		if _, known := c.kept[p.identity()]; !known { // the next keeper knows less of it
-			c.kept[p.identity()] = p
+		known, there := c.kept[p.identity()]
+		if !there { // else the next keeper knows less of it
+			known = p
+		} else if known.Logs == (Logs{}) {
+			known.Output, known.Logs = p.Output, p.Logs
 		}
+		c.kept[p.identity()] = known
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -83,4 +84,29 @@ func (w *world) follow(service string) func() []byte {
 		}
 		return text
 	}
+}
+
+// TestLogIsBoundedWhoeverStartedIt: engine and keeper are killed, and the next ones shorten the log of what they find.
+func TestLogIsBoundedWhoeverStartedIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	gate := filepath.Join(w.dir, "go")
+	e := w.start(`
+services:
+  blog:
+    run: [sh, -c, 'while ! test -e ` + gate + `; do sleep 0.02; done; seq 1 300000; exec sleep 1000']
+    healthCheck: {type: none}
+    logs: {maxSize: 1M}
+`)
+	e.good("start", "blog")
+	e.signal(syscall.SIGSTOP) // or it would find another keeper before it ends
+	w.killKeeper()
+	e.kill()
+	next := w.launch(e.config)
+	next.ready()
+	w.write("go", "")
+	next.until("the output to be rotated", func() bool {
+		_, err := os.Stat(filepath.Join(e.state, "logs", "blog.log.1"))
+		return err == nil
+	})
 }
