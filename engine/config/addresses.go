@@ -48,7 +48,10 @@ var (
 // parseHost takes a host name (RFC 1123, with underscores, which are met in practice), a wildcard "*.name", or
 // an address; it gives it in lower case.
 func parseHost(s string) (string, error) {
-	bare := strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")
+	bare := s
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		bare = s[1 : len(s)-1]
+	}
 	if a, err := netip.ParseAddr(bare); err == nil && a.Zone() == "" {
 		return a.String(), nil
 	}
@@ -212,7 +215,8 @@ func parseHostHeader(s string) (string, error) {
 	if h, p, err := net.SplitHostPort(s); err == nil {
 		host, port = h, p
 	}
-	if _, err := parseHost(host); err != nil || strings.HasPrefix(host, "*") {
+	_, bare := netip.ParseAddr(s)
+	if _, err := parseHost(host); err != nil || strings.HasPrefix(host, "*") || bare == nil && strings.Contains(s, ":") {
 		return "", fmt.Errorf("want client, target or a host such as app.internal, got %q", shorten(s))
 	}
 	if port != "" {

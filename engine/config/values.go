@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"regexp"
 	"strconv"
@@ -28,18 +27,24 @@ func parseDuration(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("want a duration such as 30s, 5m or 1h30m (units ms, s, m, h), got %q%s", shorten(s), hint)
 	}
 	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%s is longer than can be counted (292 years)", shorten(s))
+	if err != nil || d > longest {
+		return 0, fmt.Errorf("%s is longer than the longest there can be, %s", shorten(s), longestText)
 	}
 	return d, nil
 }
+
+// longest leaves room to reckon with, such as a time that is as long from now.
+const (
+	longest     = 10 * 365 * 24 * time.Hour
+	longestText = "87600h (ten years)"
+)
 
 func milliseconds(ms int64) (time.Duration, error) {
 	if ms < 0 {
 		return 0, fmt.Errorf("want a duration, got %d, which is negative", ms)
 	}
-	if ms > math.MaxInt64/int64(time.Millisecond) {
-		return 0, fmt.Errorf("%d milliseconds are longer than can be counted (292 years)", ms)
+	if ms > longest.Milliseconds() {
+		return 0, fmt.Errorf("%d milliseconds are longer than the longest there can be, %s", ms, longestText)
 	}
 	return time.Duration(ms) * time.Millisecond, nil
 }
