@@ -31,7 +31,9 @@ func (t *traffic) opened(gate *actors.Gate, b *netio.Backend) {
 func (t *traffic) replaced(gate *actors.Gate, b *netio.Backend) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.backends[gate] = slices.DeleteFunc(t.backends[gate], func(other *netio.Backend) bool { return other == b })
+	if all, there := t.backends[gate]; there { // else the run has ended meanwhile
+		t.backends[gate] = slices.DeleteFunc(all, func(other *netio.Backend) bool { return other == b })
+	}
 	t.server.Retire(b, false)
 }
 
