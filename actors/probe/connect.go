@@ -68,7 +68,7 @@ func Answers(ctx context.Context, address string) bool {
 
 // finish waits for the result of a pending connect.
 func finish(ctx context.Context, fd int) error {
-	for ctx.Err() == nil {
+	for {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		n, err := unix.Poll(fds, int(patience.Milliseconds()))
 		if err != nil && !errors.Is(err, unix.EINTR) {
@@ -84,8 +84,11 @@ func finish(ctx context.Context, fd int) error {
 			}
 			return nil
 		}
+		// Only now: whoever has stood still until the end may find it made.
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 	}
-	return ctx.Err()
 }
 
 // toItself tells whether a socket is connected to itself. A connect to a
