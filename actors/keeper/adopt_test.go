@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // The keeper is killed: what it kept goes on, the client finds another keeper,
@@ -30,7 +29,7 @@ func TestKeeperKilled(t *testing.T) {
 	if err != nil || len(all) != 2 || !b.isKept(p) || !b.isKept(start) {
 		t.Fatalf("kept: %v, %v", all, err)
 	}
-	if all[0].Started.Sub(p.Started).Abs() > time.Second {
+	if all[0].Started.Sub(p.Started).Abs() > patience {
 		t.Errorf("started %v, want %v", all[0].Started, p.Started)
 	}
 	if _, err := b.Launch(b.command(self("pause"))); err == nil || !strings.Contains(err.Error(), "already has pid") {
@@ -95,7 +94,7 @@ func TestBothKilled(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].identity() != p.identity() || all[0].marks() != p.marks() {
 		t.Fatalf("%v, %v, want %v", all, err, p)
 	}
-	if all[0].Started.Sub(p.Started).Abs() > time.Second {
+	if all[0].Started.Sub(p.Started).Abs() > patience {
 		t.Errorf("started %v, want %v", all[0].Started, p.Started)
 	}
 	if err := b.Signal(p, syscall.SIGKILL); err != nil {
@@ -145,7 +144,7 @@ func TestAdoptOnRecord(t *testing.T) {
 		if err != nil || len(all) != 1 || all[0].identity() != p.identity() || all[0].marks() != p.marks() {
 			t.Fatalf("%v, %v, want %v", all, err, p)
 		}
-		if all[0].Started.Sub(p.Started).Abs() > time.Second {
+		if all[0].Started.Sub(p.Started).Abs() > patience {
 			t.Errorf("started %v, want %v", all[0].Started, p.Started)
 		}
 	}

@@ -132,14 +132,14 @@ func TestRotationFreesTheDisk(t *testing.T) {
 func TestOutputIsRotatedBySize(t *testing.T) {
 	b := newBench(t)
 	const lines = 40_000
-	bounds := func(c *Command) { c.Rotate, c.Logs = true, Logs{MaxSize: 64 << 10, Keep: 3} }
+	bounds := func(c *Command) { c.Rotate, c.Logs = true, Logs{MaxSize: 64 << 10, Keep: 8} } // more than there is to keep
 	path := b.command(nil).Output
 	p := b.launch(self("count", fmt.Sprint(lines)), bounds)
 	rotated := func() bool { _, err := os.Stat(path + ".1"); return err == nil }
 	b.until("the output to be rotated", rotated)
 	all := ""
 	b.until("the last line", func() bool {
-		all = contents(t, path, 3)
+		all = contents(t, path, 8)
 		return strings.HasSuffix(all, fmt.Sprintf("line %d\n", lines-1))
 	})
 	next := 0
