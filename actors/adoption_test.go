@@ -192,14 +192,14 @@ func TestFailureIsKnownAgain(t *testing.T) {
 	h := newHouse(t)
 	spec := h.spec(freeAddress(t), self("crash", "3")...)
 	v := h.system.Spawn(spec)
-	for range 5 {
+	for range 7 {
 		if err := v.Start(h.soon()); err == nil {
 			t.Fatal("it started")
 		}
 	}
 	before := h.status(v)
 	v = h.nextEngine(spec)
-	if s := h.status(v); s.State != StateFailed || s.Reason != before.Reason || !s.RetryAt.Equal(before.RetryAt) || len(s.RecentStarts) != 5 {
+	if s := h.status(v); s.State != StateFailed || s.Reason != before.Reason || !s.RetryAt.Equal(before.RetryAt) || len(s.RecentStarts) != 7 {
 		t.Errorf("was %+v\n and is %+v", before, s)
 	}
 	if refusal := h.ask(v); refusal == nil || refusal.Reason != Backoff {

@@ -2,6 +2,7 @@ package actors
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -33,6 +34,34 @@ func (d *diary) Close(g *Gate, cut bool) {
 	defer d.mu.Unlock()
 	if cut {
 		d.cuts = append(d.cuts, g.Run())
+	}
+}
+
+// diedOf waits until a service has ended by itself, for this reason: it has failed, unless it was ready for so long that
+// it counts as settled.
+func (h *house) diedOf(reason string) {
+	h.t.Helper()
+	var last Record
+	h.until(func() bool {
+		h.diary.mu.Lock()
+		defer h.diary.mu.Unlock()
+		n := len(h.diary.records)
+		if n == 0 {
+			return false
+		}
+		last = h.diary.records[n-1]
+		return last.State == StateFailed || last.State == StateStopped
+	})
+	ready := Record{At: last.At}
+	h.diary.mu.Lock()
+	defer h.diary.mu.Unlock()
+	for _, r := range h.diary.records {
+		if r.State == StateReady && r.From != StateReady {
+			ready = r
+		}
+	}
+	if failed := last.At.Sub(ready.At) < settled; !strings.Contains(last.Reason, reason) || failed != (last.State == StateFailed) {
+		h.t.Errorf("%v after it was ready it is %v: %q", last.At.Sub(ready.At), last.State, last.Reason)
 	}
 }
 

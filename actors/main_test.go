@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -224,14 +225,20 @@ func (h *house) spec(address string, argv ...string) Spec {
 	}
 }
 
-// freeAddress is one at which nobody listens.
+// freeAddress is one at which nobody listens. Its port is below the ephemeral range, so that nobody is given it who does
+// not name it, and the abstract socket keeps it from other tests.
 func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		claim, err := net.Listen("unix", "@dynapm-actors-"+port)
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { claim.Close() })
+		if address := net.JoinHostPort("127.0.0.1", port); !probe.Listening(address) {
+			return address
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // askPid asks a service who it is.
@@ -281,17 +288,30 @@ func (h *house) answer(r *request) *Refusal {
 	}
 }
 
+// comer is a request that takes its lease as soon as it may: who comes later may find a service that is idle again.
+type comer struct {
+	*request
+	v     *Service
+	lease *Gate // once it is answered
+}
+
+func (c *comer) Grant() {
+	c.lease = c.v.Claim(c)
+	c.request.Grant()
+}
+
 // wake makes a service ready and takes a lease.
 func (h *house) wake(v *Service) *Gate {
 	h.t.Helper()
-	if refusal := h.ask(v); refusal != nil {
+	c := &comer{request: newRequest(), v: v}
+	v.Wait(c)
+	if refusal := h.answer(c.request); refusal != nil {
 		h.t.Fatal(refusal)
 	}
-	g := v.Acquire()
-	if g == nil {
+	if c.lease == nil {
 		h.t.Fatal("granted, and the gate is shut")
 	}
-	return g
+	return c.lease
 }
 
 func (h *house) status(v *Service) Status {
