@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -156,7 +158,13 @@ func (w *world) nothingLeft() {
 			syscall.Kill(p.pid, syscall.SIGKILL)
 		}
 	}
-	open := listening()
+	// A process that ends has no environment any more while its sockets are still open.
+	var open map[int]bool
+	inUse := func(port int) bool { return open[port] }
+	eventually(func() bool {
+		open = listening()
+		return !slices.ContainsFunc(slices.Collect(maps.Values(w.ports)), inUse)
+	})
 	for name, port := range w.ports {
 		if open[port] {
 			w.Errorf("port %d (%s) is still listened on", port, name)

@@ -73,6 +73,27 @@ func TestHarnessServiceAndItsRecords(t *testing.T) {
 	w.none("blog")
 }
 
+// TestHarnessSeesTwoAtOnce: a run beside another that is alive, and none beside one that was killed.
+func TestHarnessSeesTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.directly("blog", "-mute")
+	w.await("blog", "start", 1)
+	second := w.directly("blog", "-mute")
+	if e := w.await("blog", "double", 1); e.Pid != second.Process.Pid {
+		t.Errorf("pid %d is said to be beside another; it is %d", e.Pid, second.Process.Pid)
+	}
+	for _, cmd := range []*exec.Cmd{first, second} {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	w.directly("blog", "-mute")
+	w.await("blog", "start", 3)
+	if n := len(w.events("blog", "double")); n != 1 {
+		t.Errorf("%d runs are said to be beside another; want one", n)
+	}
+}
+
 // TestHarnessFindsWhatIsLeft: processes by their mark, also those that left their session, and the sweeper ends them.
 func TestHarnessFindsWhatIsLeft(t *testing.T) {
 	t.Parallel()

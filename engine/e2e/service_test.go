@@ -55,7 +55,7 @@ type event struct {
 	Run    string        `json:"run,omitempty"`    // $DYNAPM_RUN
 	Target string        `json:"target,omitempty"` // of a request
 	Active int           `json:"active"`           // requests in flight
-	Idle   time.Duration `json:"idle"`             // since the last request ended
+	Idle   time.Duration `json:"idle"`             // since the last request ended; without one, since it listens
 	Code   int           `json:"code,omitempty"`   // of a WebSocket's close
 	Env    []string      `json:"env,omitempty"`    // start: the environment
 	Dir    string        `json:"dir,omitempty"`    // start: the working directory
@@ -115,13 +115,14 @@ func (s *service) run() int {
 	if s.mute {
 		select {}
 	}
+	listens := time.Now() // the engine sees it later, never earlier
 	listener, err := net.Listen(s.address())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	s.mu.Lock()
-	s.listener = listener
+	s.listener, s.lastUse = listener, listens
 	s.mu.Unlock()
 	s.record(event{What: "listen"})
 	if s.notifies {
@@ -151,17 +152,35 @@ func (s *service) run() int {
 	return 1
 }
 
-// claim takes the lock that a service of this name has for as long as it lives. If it has another's, two runs of one
-// service are alive at once.
+// claim takes the lock that a service of this name has for as long as it lives. If another has it that is not about to
+// end, two runs of one service are alive at once.
 func (s *service) claim() {
 	f, err := os.OpenFile(filepath.Join(os.Getenv(recordsFolder), s.name+".alive"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		panic(err)
 	}
-	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		s.record(event{What: "double"})
-	}
 	s.alive = f
+	for syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		if !ending(f.Name()) {
+			s.record(event{What: "double"})
+			return
+		}
+		<-time.After(time.Millisecond)
+	}
+	if _, err := f.WriteAt(fmt.Appendf(nil, "%-20d", os.Getpid()), 0); err != nil {
+		panic(err)
+	}
+}
+
+// ending tells whether the process that has written its pid into a file has ended, but for threads that have yet to hear
+// of it.
+func ending(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		panic(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return err == nil && !alive(pid)
 }
 
 // address is what net.Listen takes.
