@@ -189,5 +189,5 @@ func TestSecureBackends(t *testing.T) {
 		t.Errorf("a service whose check is not believed answered %v; want 504", r)
 	}
 	e.reach("unhealthy", "failed")
-	e.logged(`"service":"unhealthy"`, "x509: certificate signed by unknown authority")
+	e.saysWhy("unhealthy", "x509: certificate signed by unknown authority")
 }
