@@ -81,7 +81,7 @@ func (e *engine) listAndDetail() {
 	if got := strings.Join(names, " "); got != "blog held silent broken outside" {
 		e.Errorf("services %s; want those of the config in their order", got)
 	}
-	i := e.inspect("blog")
+	i := e.rests("blog")
 	if i.Status != "online" || i.State != "ready" || i.Base != fmt.Sprintf("http://127.0.0.1:%d", e.port("blog")) || *i.ProxyOnly ||
 		i.Pid != e.await("blog", "start", 1).Pid || *i.IdleTimeout != 60000 || *i.StartTimeout != 20000 || i.HealthCheck.Type != "http" ||
 		*i.StartCount != 1 || i.TotalUptime == nil || *i.ActiveConnections != 0 {

@@ -223,6 +223,17 @@ func (e *engine) reach(service, state string) info {
 	return i
 }
 
+// rests returns when the engine is done with all requests for the service: their clients may know it sooner.
+func (e *engine) rests(service string) info {
+	e.Helper()
+	var i info
+	e.until("no request to be under way at "+service, func() bool {
+		i = e.inspect(service)
+		return *i.ActiveConnections == 0
+	})
+	return i
+}
+
 // parked returns when so many requests wait for the service.
 func (e *engine) parked(service string, n int) {
 	e.Helper()

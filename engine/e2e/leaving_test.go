@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -69,14 +70,13 @@ func TestDownLeavesNothingBehind(t *testing.T) {
 // TestSIGTERMLeavesServicesUp: the next engine finds them, with the same process, and no start.
 func TestSIGTERMLeavesServicesUp(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	file := w.config(`
+	const services = `
 services:
   stays: {run: {{svc "stays" "-children=1"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1m}
-  naps:  {run: {{svc "naps"}},  base: "http://127.0.0.1:{{port "naps"}}",  idleTimeout: 2s}
-`)
-	e := w.launch(file)
-	e.ready()
+  naps:  {run: {{svc "naps"}},  base: "http://127.0.0.1:{{port "naps"}}",  idleTimeout: IDLE}
+`
+	w := newWorld(t)
+	e := w.start(strings.Replace(services, "IDLE", "10m", 1)) // it has all the time to leave
 	stays, naps := e.ask("stays", "/"), e.ask("naps", "/")
 	e.signal(syscall.SIGTERM)
 	if code := e.wait(); code != 0 {
@@ -86,8 +86,7 @@ services:
 		t.Fatalf("services after SIGTERM: %v %v; want them up", w.processes("stays"), w.processes("naps"))
 	}
 
-	next := w.launch(file)
-	next.ready()
+	next := w.start(strings.Replace(services, "IDLE", "1s", 1))
 	if i := next.reach("stays", "ready"); i.Pid != stays.Pid {
 		t.Errorf("found again with pid %d; it has %d", i.Pid, stays.Pid)
 	}

@@ -113,6 +113,7 @@ func (r *round) play(chance *rand.Rand) {
 	e.ready()
 	asked := time.Now()
 	steady := e.ask("steady", "/").Pid
+	e.rests("steady")
 	r.arm()
 	acts := []func(){r.endEngine(syscall.SIGTERM), r.endEngine(syscall.SIGKILL), r.endKeeper, r.takeOver}
 	for _, name := range woken {

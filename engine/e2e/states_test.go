@@ -117,7 +117,7 @@ func (s *states) bringInto(way string) {
 	s.await(stopping, "term", 1)
 
 	s.pids[ready] = s.ask(ready, "/").Pid
-	s.used[ready] = *s.inspect(ready).LastAccessTime
+	s.used[ready] = *s.rests(ready).LastAccessTime
 }
 
 // goOn wants of the engine that is there now, the same or the next one, that it knows every service, that nothing is
@@ -127,6 +127,8 @@ func (s *states) goOn(e *engine) {
 	e.write("allowed", "") // by and by the stop that failed is tried again
 	for _, way := range ways {
 		s.failedStays(e, way) // first: a backoff ends
+	}
+	for _, way := range ways {
 		s.readyStays(e, way)
 		s.halfDoneIsFinished(e, way)
 	}

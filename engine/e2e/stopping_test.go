@@ -41,7 +41,7 @@ services:
   stubborn:
     run: {{svc "stubborn" "-stubborn"}}
     base: http://127.0.0.1:{{port "stubborn"}}
-    stopTimeout: 1s
+    stopTimeout: 2s
     idleTimeout: 1m
   family:
     run: {{svc "family" "-children=2"}}
@@ -51,7 +51,7 @@ services:
   clan:
     run: {{svc "clan" "-children=1" "-strays=1"}}
     base: http://127.0.0.1:{{port "clan"}}
-    stopTimeout: 1s
+    stopTimeout: 2s
     idleTimeout: 1m
   orphaning:
     run: {{svc "orphaning" "-children=1" "-strays=1"}}
@@ -114,6 +114,7 @@ services:
     idleTimeout: 1m
 `)
 	first := e.ask("blog", "/")
+	e.rests("blog")
 	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
 	e.await("blog", "request", 2)
 	stop := e.stop("blog")

@@ -101,11 +101,11 @@ func TestSocketOfSystemdThatIsNone(t *testing.T) {
 	}
 }
 
-// manager is the other end of NOTIFY_SOCKET.
+// manager is the other end of NOTIFY_SOCKET. It reads all the time, as systemd does: the socket takes few messages.
 type manager struct {
 	*world
-	conn *net.UnixConn
-	said []string
+	messages chan []string // the lines of each
+	said     []string
 }
 
 func (w *world) manager() *manager {
@@ -115,22 +115,31 @@ func (w *world) manager() *manager {
 		w.Fatal(err)
 	}
 	w.Cleanup(func() { conn.Close() })
-	return &manager{world: w, conn: conn}
+	m := &manager{world: w, messages: make(chan []string, 10_000)}
+	go func() {
+		for b := make([]byte, 4096); ; {
+			n, err := conn.Read(b)
+			if err != nil {
+				return
+			}
+			m.messages <- strings.Split(string(b[:n]), "\n")
+		}
+	}()
+	return m
 }
 
 // hear waits until a message says all the words. Those before it are kept.
 func (m *manager) hear(words ...string) {
 	m.Helper()
-	m.conn.SetReadDeadline(time.Now().Add(2 * patience))
-	for b := make([]byte, 4096); ; {
-		n, err := m.conn.Read(b)
-		if err != nil {
-			m.Fatalf("%q was not said: %v; but %q", words, err, m.said)
-		}
-		lines := strings.Split(string(b[:n]), "\n")
-		m.said = append(m.said, lines...)
-		if !slices.ContainsFunc(words, func(word string) bool { return !slices.Contains(lines, word) }) {
-			return
+	for late := time.After(2 * patience); ; {
+		select {
+		case lines := <-m.messages:
+			m.said = append(m.said, lines...)
+			if !slices.ContainsFunc(words, func(word string) bool { return !slices.Contains(lines, word) }) {
+				return
+			}
+		case <-late:
+			m.Fatalf("%q was not said; but %q", words, m.said)
 		}
 	}
 }

@@ -26,6 +26,7 @@ func TestKilledUnderLoad(t *testing.T) {
 	pids := map[string]int{}
 	for _, name := range []string{"managed", "daemon", "quiet", "asleep"} {
 		pids[name] = e.ask(name, "/").Pid
+		e.rests(name)
 	}
 	e.stopped("asleep", e.stop("asleep"))
 	crowd := e.crowd("managed", "daemon")
