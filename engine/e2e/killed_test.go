@@ -61,6 +61,8 @@ services:
 	w := newWorld(t)
 	e := w.start(strings.Replace(services, "IDLE", "10m", 1))
 	e.ask("blog", "/")
+	e.rests("blog")
+	e.ask("blog", "/") // a second one: the first is on record with its start
 	asked := time.Now()
 	used := *e.rests("blog").LastAccessTime
 	// By then it is written down, and the idle time that the next engine knows of is over.
