@@ -182,7 +182,7 @@ func TestAdminAPIWithTokenAndAllowedAddresses(t *testing.T) {
 	e := newWorld(t).start(`
 adminApi: {port: {{port "admin"}}, authToken: ` + token + `}
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	for _, headers := range [][]string{nil, {"Authorization: Bearer wrong"}, {"Authorization: Basic " + token}, {"Authorization: " + token},
 		{"Authorization: Bearer " + token + "0"}, {"Cookie: token=" + token}} {
@@ -230,7 +230,7 @@ func TestAdminAPISwitchedOff(t *testing.T) {
 	e := w.launch(w.config(`
 adminApi: {enabled: false, port: {{port "admin"}}}
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `))
 	e.logged(`"msg":"listening"`)
 	e.ask("blog", "/")

@@ -78,7 +78,7 @@ func TestBases(t *testing.T) {
 			flags, tls = "`-tls={{dir}}`", "tls: {caFile: cert.pem}, healthCheck: {type: http, url: /_/health}, "
 		}
 		base, flags = w.expand(base), w.expand(flags)
-		config += "  " + name + ": {run: {{svc `" + name + "` " + flags + "}}, base: '" + base + "', " + tls + "idleTimeout: 1m}\n" +
+		config += "  " + name + ": {run: {{svc `" + name + "` " + flags + "}}, base: '" + base + "', " + tls + "idleTimeout: 1h}\n" +
 			"  " + name + "-too: {proxyOnly: true, base: '" + base + "', " + strings.TrimSuffix(tls, "healthCheck: {type: http, url: /_/health}, ") + "}\n"
 	}
 	e := w.start(config)
@@ -135,7 +135,7 @@ services:
     run: {{svc "chat" "-tls={{dir}}"}}
     base: https://127.0.0.1:{{port "chat"}}
     tls: {caFile: cert.pem}
-    idleTimeout: 1m
+    idleTimeout: 1h
   verified: {proxyOnly: true, base: "https://127.0.0.1:{{port "chat"}}"}
   named:    {proxyOnly: true, base: "https://localhost:{{port "chat"}}", tls: {caFile: cert.pem, serverName: example.com}}
   misnamed: {proxyOnly: true, base: "https://127.0.0.1:{{port "chat"}}", tls: {caFile: cert.pem, serverName: app.internal}}

@@ -44,7 +44,7 @@ services:
   store:
     run: {{svc "store"}}
     base: http://127.0.0.1:{{port "store"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("store", "/")
 	before := peakMemory(t, e.cmd.Process.Pid)
@@ -136,9 +136,9 @@ func TestABrokenBodyIsSeenAsBroken(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  length: {run: {{svc "length"}}, base: "http://127.0.0.1:{{port "length"}}", idleTimeout: 1m}
-  chunks: {run: {{svc "chunks"}}, base: "http://127.0.0.1:{{port "chunks"}}", idleTimeout: 1m}
-  silent: {run: {{svc "silent"}}, base: "http://127.0.0.1:{{port "silent"}}", idleTimeout: 1m}
+  length: {run: {{svc "length"}}, base: "http://127.0.0.1:{{port "length"}}", idleTimeout: 1h}
+  chunks: {run: {{svc "chunks"}}, base: "http://127.0.0.1:{{port "chunks"}}", idleTimeout: 1h}
+  silent: {run: {{svc "silent"}}, base: "http://127.0.0.1:{{port "silent"}}", idleTimeout: 1h}
 `)
 	for service, framing := range map[string]string{"length": "", "chunks": "&chunked=1"} {
 		r, err := e.try("GET", service, atLoad+"?bytes=200000&die=1"+framing, nil)

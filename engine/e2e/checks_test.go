@@ -13,33 +13,33 @@ services:
     run: {{svc "command"}}
     base: http://127.0.0.1:{{port "command"}}
     healthCheck: {type: command, command: "echo asked >> {{dir}}/checks; test -e {{dir}}/healthy"}
-    idleTimeout: 1m
+    idleTimeout: 1h
   range:
     run: {{svc "range" "-sick=2"}}
     base: http://127.0.0.1:{{port "range"}}
     healthCheck: {type: http, url: /_/health, method: HEAD, expectedStatus: 500-599}
-    idleTimeout: 1m
+    idleTimeout: 1h
   fields:
     run: {{svc "fields" "-demands=probe.example Bearer 123"}}
     base: http://127.0.0.1:{{port "fields"}}
     healthCheck: {type: http, url: /_/health, headers: {Host: probe.example, Authorization: Bearer 123}}
-    idleTimeout: 1m
+    idleTimeout: 1h
   said:
     run: {{svc "said"}}
     base: http://127.0.0.1:{{port "said"}}
     healthCheck: {type: log, pattern: "^said speaks on stderr$"}
-    idleTimeout: 1m
+    idleTimeout: 1h
   notify:
     run: {{svc "notify" "-notifies"}}
     base: http://127.0.0.1:{{port "notify"}}
     healthCheck: {type: notify}
-    idleTimeout: 1m
+    idleTimeout: 1h
   other:
     # What is checked may be another port than the one that serves.
     run: {{svc "other"}}
     base: http://127.0.0.1:{{port "other"}}
     healthCheck: {type: tcp, port: {{port "aside"}}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `
 
 // TestKindsOfHealthCheck: tcp and http are among the scenarios; here is what else the config can say.
@@ -96,7 +96,7 @@ services:
     commands:
       start: '{{sh "none" "-start-gate=may-listen" "-opens=listening"}} -listen=127.0.0.1:{{port "none"}} & echo $! > none.pid; head -c 1 records/listening.gate > ready'
       stop: kill $(cat none.pid)
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	pending := e.later("GET", "none", "/", nil)
 	e.await("none", "start", 1)
@@ -117,7 +117,7 @@ services:
     run: {{svc "container" "-shy=5"}}
     base: http://127.0.0.1:{{port "container"}}
     healthCheck: {type: tcp}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("container", "/")
 	if n := e.starts("container"); n != 1 {
@@ -130,8 +130,8 @@ func TestLocalhostIsBothFamilies(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  four: {run: {{svc "four"}} , base: "http://localhost:{{port "four"}}", idleTimeout: 1m, env: {HOST: 127.0.0.1}}
-  six:  {run: {{svc "six"}}, base: "http://localhost:{{port "six"}}", idleTimeout: 1m, env: {HOST: "::1"}}
+  four: {run: {{svc "four"}} , base: "http://localhost:{{port "four"}}", idleTimeout: 1h, env: {HOST: 127.0.0.1}}
+  six:  {run: {{svc "six"}}, base: "http://localhost:{{port "six"}}", idleTimeout: 1h, env: {HOST: "::1"}}
 `)
 	for service, family := range map[string]string{"four": "127.0.0.1:", "six": "[::1]:"} {
 		if got := e.ask(service, "/"); !strings.HasPrefix(got.Remote, family) {

@@ -31,7 +31,7 @@ func (e *engine) row(service string) string {
 
 const commanded = `
 services:
-  blog:    {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog:    {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
   broken:  {run: {{svc "broken" "-crash=3"}}, base: "http://127.0.0.1:{{port "broken"}}"}
   outside: {proxyOnly: true, base: "http://127.0.0.1:{{port "outside"}}"}
 `

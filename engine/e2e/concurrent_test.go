@@ -18,7 +18,7 @@ services:
   one:
     run: {{svc "one" "-start-gate=start"}}
     base: http://127.0.0.1:{{port "one"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
     keepAwake: {websocket: false}
     maxConcurrent: 1
     maxPending: 3

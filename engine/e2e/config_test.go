@@ -116,12 +116,12 @@ services:
   words:
     run: {{self}} -name words
     base: http://127.0.0.1:{{port "words"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
   shell:
     run: 'GREETING="good morning" exec {{sh "shell"}} > shell.out 2>&1'
     base: http://127.0.0.1:{{port "shell"}}
     cwd: records
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("words", "/")
 	if i := e.inspect("words"); i.Pid != e.await("words", "start", 1).Pid {

@@ -67,7 +67,7 @@ services:
       start: '{{sh "daemon" "-closes" "-stop-gate=exits"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
       stop: kill $(cat daemon.pid)
       check: kill -0 $(cat daemon.pid)
-    idleTimeout: 1m
+    idleTimeout: 1h
     stopTimeout: 1m
 `)
 	got := e.ask("daemon", "/")
@@ -92,14 +92,14 @@ services:
     commands:
       start: 'echo $$ > polite.pid; exec {{sh "polite"}} -listen=127.0.0.1:{{port "polite"}}'
       stop: kill $(cat polite.pid)
-    idleTimeout: 1m
+    idleTimeout: 1h
   ignored:
     base: http://127.0.0.1:{{port "ignored"}}
     commands:
       start: 'exec {{sh "ignored" "-stubborn"}} -listen=127.0.0.1:{{port "ignored"}}'
       stop: echo did nothing
     stopTimeout: 300ms
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	for _, name := range []string{"polite", "ignored"} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +173,7 @@ services:
       start: '{{sh "sticky"}} -listen=127.0.0.1:{{port "sticky"}} & echo $! > sticky.pid'
       stop: 'test -e allowed || { echo the lock is held >&2; exit 4; }; kill $(cat sticky.pid)'
       check: kill -0 $(cat sticky.pid)
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	first := e.ask("sticky", "/")
 	if r := e.outcome(e.stop("sticky")); r.status != http.StatusInternalServerError || !strings.Contains(r.body, `"error"`) {

@@ -14,10 +14,10 @@ services:
     run: {{svc "web" "-stop-gate=web"}}
     base: http://127.0.0.1:{{port "web"}}
     dependsOn: [db, cache]
-    idleTimeout: 1m
-  db: {run: {{svc "db" "-start-gate=db"}}, base: "http://127.0.0.1:{{port "db"}}", dependsOn: [disk], idleTimeout: 1m}
-  cache: {run: {{svc "cache"}}, base: "http://127.0.0.1:{{port "cache"}}", idleTimeout: 1m}
-  disk: {run: {{svc "disk"}}, base: "http://127.0.0.1:{{port "disk"}}", idleTimeout: 1m}
+    idleTimeout: 1h
+  db: {run: {{svc "db" "-start-gate=db"}}, base: "http://127.0.0.1:{{port "db"}}", dependsOn: [disk], idleTimeout: 1h}
+  cache: {run: {{svc "cache"}}, base: "http://127.0.0.1:{{port "cache"}}", idleTimeout: 1h}
+  disk: {run: {{svc "disk"}}, base: "http://127.0.0.1:{{port "disk"}}", idleTimeout: 1h}
 `
 
 // TestDependsOn: what a service depends on is up before it, comes back when it dies, is not stopped under it, neither by

@@ -149,7 +149,7 @@ func TestRequestDuringAStartThatAnotherBegan(t *testing.T) {
 			w.gate("listens")
 			e := w.start(`
 services:
-  blog: {run: {{svc "blog" "-start-gate=listens"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog" "-start-gate=listens"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 			end := begin(e)
 			e.await("blog", "start", 1)
@@ -172,7 +172,7 @@ func TestASlowPortCostsLittle(t *testing.T) {
 	w.gate("listens")
 	e := w.start(`
 services:
-  blog: {run: {{svc "blog" "-start-gate=listens"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog" "-start-gate=listens"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	pending := e.later("GET", "blog", "/", nil)
 	e.await("blog", "start", 1)

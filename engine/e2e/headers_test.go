@@ -28,9 +28,9 @@ func TestRequestHeadersReachTheBackend(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  raw:     {run: {{svc "raw" "-raw"}}, base: "http://127.0.0.1:{{port "raw"}}", idleTimeout: 1m, host: raw.localhost}
-  target:  {run: {{svc "target" "-raw"}}, base: "http://127.0.0.1:{{port "target"}}", idleTimeout: 1m, hostHeader: target}
-  literal: {run: {{svc "literal" "-raw"}}, base: "http://127.0.0.1:{{port "literal"}}", idleTimeout: 1m, hostHeader: inside.example}
+  raw:     {run: {{svc "raw" "-raw"}}, base: "http://127.0.0.1:{{port "raw"}}", idleTimeout: 1h, host: raw.localhost}
+  target:  {run: {{svc "target" "-raw"}}, base: "http://127.0.0.1:{{port "target"}}", idleTimeout: 1h, hostHeader: target}
+  literal: {run: {{svc "literal" "-raw"}}, base: "http://127.0.0.1:{{port "literal"}}", idleTimeout: 1h, hostHeader: inside.example}
 `)
 	got := e.head("GET /h HTTP/1.1\nHost: Raw.localhost:99\nX-Custom: a  b\nx-lower: c\nX-Dup: 1\nX-Empty:\nX-Dup: 2\n" +
 		"Cookie: a=1; b=2\nAccept-Encoding: gzip\nConnection: keep-alive, X-Hop\nX-Hop: secret\nKeep-Alive: timeout=5\n" +
@@ -80,7 +80,7 @@ func TestForwardedHeadersOfTrustedProxies(t *testing.T) {
 			t.Parallel()
 			e := newWorld(t).start(c.config + `
 services:
-  raw: {run: {{svc "raw" "-raw"}}, base: "http://127.0.0.1:{{port "raw"}}", idleTimeout: 1m}
+  raw: {run: {{svc "raw" "-raw"}}, base: "http://127.0.0.1:{{port "raw"}}", idleTimeout: 1h}
 `)
 			got := e.head("GET / HTTP/1.1\nHost: raw\nX-Forwarded-For: 203.0.113.7\n\n")
 			if !slices.Contains(got, c.want) {

@@ -11,8 +11,8 @@ import (
 // proxied is one service that answers everything.
 const proxied = `
 services:
-  web: {run: {{svc "web"}}, base: "http://127.0.0.1:{{port "web"}}", idleTimeout: 1m}
-  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1m}
+  web: {run: {{svc "web"}}, base: "http://127.0.0.1:{{port "web"}}", idleTimeout: 1h}
+  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1h}
 `
 
 func TestKeepAliveOnBothSides(t *testing.T) {
@@ -165,7 +165,7 @@ func TestASlowAnswerTimesOut(t *testing.T) {
 	w.gate("never")
 	e := w.start(`
 services:
-  slow: {run: {{svc "slow"}}, base: "http://127.0.0.1:{{port "slow"}}", idleTimeout: 1m, responseTimeout: 200ms}
+  slow: {run: {{svc "slow"}}, base: "http://127.0.0.1:{{port "slow"}}", idleTimeout: 1h, responseTimeout: 200ms}
 `)
 	first := e.seen(e.insist("slow", "/"))
 	r := e.get("slow", atHold+"?gate=never")

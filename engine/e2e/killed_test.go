@@ -85,18 +85,18 @@ func TestAServiceGoneFromTheConfig(t *testing.T) {
 	w := newWorld(t)
 	const stays = `
 services:
-  stays: {run: {{svc "stays"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1m}
+  stays: {run: {{svc "stays"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1h}
 `
 	e := w.start(stays + `
-  goes: {run: {{svc "goes"}}, base: "http://127.0.0.1:{{port "goes"}}", idleTimeout: 1m}
+  goes: {run: {{svc "goes"}}, base: "http://127.0.0.1:{{port "goes"}}", idleTimeout: 1h}
   foreground:
     base: http://127.0.0.1:{{port "foreground"}}
     commands: {start: 'exec {{sh "foreground"}} -listen=127.0.0.1:{{port "foreground"}}', stop: "true"}
-    idleTimeout: 1m
+    idleTimeout: 1h
   outside:
     base: http://127.0.0.1:{{port "outside"}}
     commands: {start: '{{sh "outside"}} -listen=127.0.0.1:{{port "outside"}} & echo $! >outside.pid', stop: kill $(cat outside.pid)}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	outside := e.ask("outside", "/").Pid
 	kept := e.ask("stays", "/")
@@ -123,7 +123,7 @@ func TestAPortThatSomebodyElseHasNow(t *testing.T) {
 	w := newWorld(t)
 	e := w.start(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	blog := e.ask("blog", "/")
 	e.kill()

@@ -77,7 +77,7 @@ func TestStopCommandThatWasCutOff(t *testing.T) {
       start: '{{sh "daemon" "-start-gate=listens"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
       stop: 'kill $(cat daemon.pid)'
     startTimeout: 1m
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e := r.present()
 	e.later("GET", "daemon", "/", nil)

@@ -12,16 +12,16 @@ import (
 // several is a config with a service for each state in which an engine may have to leave it.
 const several = `
 services:
-  ready:    {run: {{svc "ready" "-children=1" "-strays=1"}}, base: "http://127.0.0.1:{{port "ready"}}", idleTimeout: 1m, stopTimeout: 300ms}
-  starting: {run: {{svc "starting" "-mute"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1m}
-  failed:   {run: {{svc "failed" "-crash=3"}}, base: "http://127.0.0.1:{{port "failed"}}", idleTimeout: 1m}
-  asleep:   {run: {{svc "asleep"}}, base: "http://127.0.0.1:{{port "asleep"}}", idleTimeout: 1m}
+  ready:    {run: {{svc "ready" "-children=1" "-strays=1"}}, base: "http://127.0.0.1:{{port "ready"}}", idleTimeout: 1h, stopTimeout: 300ms}
+  starting: {run: {{svc "starting" "-mute"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1h}
+  failed:   {run: {{svc "failed" "-crash=3"}}, base: "http://127.0.0.1:{{port "failed"}}", idleTimeout: 1h}
+  asleep:   {run: {{svc "asleep"}}, base: "http://127.0.0.1:{{port "asleep"}}", idleTimeout: 1h}
   outside:
     base: http://127.0.0.1:{{port "outside"}}
     commands:
       start: '{{sh "outside"}} -listen=127.0.0.1:{{port "outside"}} & echo $! > outside.pid'
       stop: kill $(cat outside.pid)
-    idleTimeout: 1m
+    idleTimeout: 1h
 `
 
 // populate brings each of the services into its state.
@@ -72,7 +72,7 @@ func TestSIGTERMLeavesServicesUp(t *testing.T) {
 	t.Parallel()
 	const services = `
 services:
-  stays: {run: {{svc "stays" "-children=1"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1m}
+  stays: {run: {{svc "stays" "-children=1"}}, base: "http://127.0.0.1:{{port "stays"}}", idleTimeout: 1h}
   naps:  {run: {{svc "naps"}},  base: "http://127.0.0.1:{{port "naps"}}",  idleTimeout: IDLE}
 `
 	w := newWorld(t)
@@ -184,7 +184,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	file := w.config(`
 drainTimeout: 10m
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	e := w.launch(file)
 	e.ready()

@@ -60,8 +60,8 @@ func TestServicesInheritNoSocket(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  first:  {run: {{svc "first"}},  base: "http://127.0.0.1:{{port "first"}}",  idleTimeout: 1m}
-  second: {run: {{svc "second"}}, base: "http://127.0.0.1:{{port "second"}}", idleTimeout: 1m}
+  first:  {run: {{svc "first"}},  base: "http://127.0.0.1:{{port "first"}}",  idleTimeout: 1h}
+  second: {run: {{svc "second"}}, base: "http://127.0.0.1:{{port "second"}}", idleTimeout: 1h}
 `)
 	for range 20 {
 		conn, _ := e.dial()

@@ -65,7 +65,7 @@ func (w *world) loadReport(dir string) (r loadReport) {
 
 const underTest = `
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `
 
 func TestLoadtestOfSleepingService(t *testing.T) {
@@ -96,7 +96,7 @@ func TestLoadtestOfSleepingService(t *testing.T) {
 // TestLoadtestOfTwoSleepingServices wakes them in turns.
 func TestLoadtestOfTwoSleepingServices(t *testing.T) {
 	t.Parallel()
-	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1m}`)
+	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1h}`)
 	front := fmt.Sprintf("http://127.0.0.1:%d%s", e.port("front"), atHealth)
 	for _, flags := range [][]string{{"coldstart", "-n", "3"}, {"herd", "-n", "3", "-c", "10"}} {
 		dir := filepath.Join(e.dir, "report-"+flags[0])
@@ -184,7 +184,7 @@ func TestLoadtestSaysWhatIsWrong(t *testing.T) {
 
 func TestLoadtestOfManyServices(t *testing.T) {
 	t.Parallel()
-	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1m}`)
+	e := newWorld(t).start(underTest + `  shop: {run: {{svc "shop"}}, base: "http://127.0.0.1:{{port "shop"}}", idleTimeout: 1h}`)
 	admin := fmt.Sprintf("http://127.0.0.1:%d", e.port("admin"))
 	dir := filepath.Join(e.dir, "report")
 	r := e.run("loadtest", "mixed", "-url", fmt.Sprintf("http://127.0.0.1:%d%s", e.port("front"), atHealth), "-hosts", "blog.localhost,shop.localhost",

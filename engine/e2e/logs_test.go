@@ -16,8 +16,8 @@ func TestLogFilePerService(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  one: {run: {{svc "one"}}, base: "http://127.0.0.1:{{port "one"}}", idleTimeout: 1m}
-  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1m}
+  one: {run: {{svc "one"}}, base: "http://127.0.0.1:{{port "one"}}", idleTimeout: 1h}
+  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1h}
 `)
 	if r := e.run("logs", "one"); r.code != 0 || r.out != "" || !strings.Contains(r.errors, "printed nothing yet") {
 		t.Errorf("before its first start: %v", r)

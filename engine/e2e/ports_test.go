@@ -58,7 +58,7 @@ func TestASecondEngineIsTurnedAway(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	first := e.ask("blog", "/")
 	second := e.run("engine", "-config", e.config)
@@ -86,7 +86,7 @@ func TestServicePortInUse(t *testing.T) {
 	release := w.occupy("blog")
 	e := w.start(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	r := e.get("blog", "/")
 	if r.status != http.StatusBadGateway {

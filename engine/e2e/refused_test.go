@@ -22,7 +22,7 @@ services:
       start: '{{sh "daemon"}} -listen=127.0.0.1:{{port "daemon"}} & echo $! > daemon.pid'
       stop: kill $(cat daemon.pid)
     startTimeout: 5s
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("daemon", "/")
 	text, err := os.ReadFile(filepath.Join(e.dir, "daemon.pid"))

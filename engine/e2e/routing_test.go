@@ -147,7 +147,7 @@ services:
     run: {{svc "app"}}
     base: http://localhost:{{port "app"}}
     port: {{port "app-front"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
     routes:
       - {type: host, value: app.example.com}
       - {type: path, value: /app}
@@ -231,7 +231,7 @@ services:
     routes:
       - {type: host, value: blog.localhost}
       - {type: path, value: /elsewhere, target: "http://no-such-name.invalid:8000"}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	for range 2 {
 		if r := e.get("other.localhost", "/elsewhere"); r.status != http.StatusBadGateway {

@@ -21,7 +21,7 @@ services:
   blog:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	if i := e.inspect("blog"); i.State != "stopped" || i.Status != "offline" || e.starts("blog") != 0 {
 		t.Fatalf("before the first request it is %s (%s), started %d times", i.State, i.Status, e.starts("blog"))
@@ -51,7 +51,7 @@ services:
   blog:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	first := e.ask("blog", "/")
 	for n := 2; n <= 20; n++ {
@@ -96,7 +96,7 @@ services:
   blog:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	conn, in := e.dial()
 	for _, host := range []string{"other.localhost", "blog.example.com", "blo", "xblog", "127.0.0.1"} {
@@ -122,8 +122,8 @@ func TestSeveralServicesAtOnce(t *testing.T) {
 services:
   red:   {run: {{svc "red"}},   base: "http://127.0.0.1:{{port "red"}}",   idleTimeout: 300ms}
   green: {run: {{svc "green"}}, base: "http://127.0.0.1:{{port "green"}}", idleTimeout: 300ms}
-  blue:  {run: {{svc "blue"}},  base: "http://127.0.0.1:{{port "blue"}}",  idleTimeout: 1m}
-  black: {run: {{svc "black"}}, base: "http://127.0.0.1:{{port "black"}}", idleTimeout: 1m}
+  blue:  {run: {{svc "blue"}},  base: "http://127.0.0.1:{{port "blue"}}",  idleTimeout: 1h}
+  black: {run: {{svc "black"}}, base: "http://127.0.0.1:{{port "black"}}", idleTimeout: 1h}
 `)
 	names := []string{"red", "green", "blue", "black"}
 	var pending sync.WaitGroup
@@ -157,12 +157,12 @@ services:
     run: {{svc "plain" "-start-gate=tcp-listens"}}
     base: http://127.0.0.1:{{port "plain"}}
     healthCheck: {type: tcp}
-    idleTimeout: 1m
+    idleTimeout: 1h
   careful:
     run: {{svc "careful" "-sick=3"}}
     base: http://127.0.0.1:{{port "careful"}}
     healthCheck: {type: http, url: "http://127.0.0.1:{{port "careful"}}/_/health", expectedStatus: 200, timeout: 5s}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	waits := e.later("GET", "plain", "/", nil)
 	e.parked("plain", 1)
@@ -183,7 +183,7 @@ services:
   raw:
     run: {{svc "raw" "-raw"}}
     base: http://127.0.0.1:{{port "raw"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	conn, in := e.dial()
 	for _, target := range []string{
@@ -228,7 +228,7 @@ services:
   api:
     run: {{svc "api"}}
     base: http://127.0.0.1:{{port "api"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	// The first one finds the service asleep.
 	for _, size := range []int64{3 << 20, 0, 1, 1000, 16 << 10, 100_000} {
@@ -264,7 +264,7 @@ services:
   feed:
     run: {{svc "feed"}}
     base: http://127.0.0.1:{{port "feed"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	response, err := e.client.Get("http://feed" + atSSE + "?n=5&gate=event")
 	if err != nil {

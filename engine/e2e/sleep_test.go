@@ -14,7 +14,7 @@ services:
   once:
     run: {{svc "once" "-lifetime=1"}}
     base: http://127.0.0.1:{{port "once"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	for n := 1; n <= 2; n++ {
 		if r := e.get("once", atSlow+"?ms=1100"); r.status != http.StatusOK {

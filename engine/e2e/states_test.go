@@ -28,7 +28,7 @@ func inEveryState() string {
 		if way != "managed" {
 			failed = `commands: {start: "echo out of luck; exit 3", stop: "true"}`
 		}
-		fmt.Fprintf(&text, "  failed-%s: {%s, base: 'http://127.0.0.1:{{port `failed-%[1]s`}}', idleTimeout: 1m}\n", way, failed)
+		fmt.Fprintf(&text, "  failed-%s: {%s, base: 'http://127.0.0.1:{{port `failed-%[1]s`}}', idleTimeout: 1h}\n", way, failed)
 	}
 	text.WriteString(serviceOf("managed", "held", "", ""))
 	stuck := serviceOf("daemon", "stuck", "", "")
@@ -39,7 +39,7 @@ func inEveryState() string {
 // serviceOf is a service of a config. A check by kill -0 would take one that nobody has waited for yet for alive.
 func serviceOf(way, name, flags, more string) string {
 	if !strings.Contains(more, "idleTimeout") {
-		more += "\n    idleTimeout: 1m"
+		more += "\n    idleTimeout: 1h"
 	}
 	text := `
   NAME:

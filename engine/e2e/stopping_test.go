@@ -42,22 +42,22 @@ services:
     run: {{svc "stubborn" "-stubborn"}}
     base: http://127.0.0.1:{{port "stubborn"}}
     stopTimeout: 2s
-    idleTimeout: 1m
+    idleTimeout: 1h
   family:
     run: {{svc "family" "-children=2"}}
     base: http://127.0.0.1:{{port "family"}}
     stopTimeout: 1m
-    idleTimeout: 1m
+    idleTimeout: 1h
   clan:
     run: {{svc "clan" "-children=1" "-strays=1"}}
     base: http://127.0.0.1:{{port "clan"}}
     stopTimeout: 2s
-    idleTimeout: 1m
+    idleTimeout: 1h
   orphaning:
     run: {{svc "orphaning" "-children=1" "-strays=1"}}
     base: http://127.0.0.1:{{port "orphaning"}}
     stopTimeout: 200ms
-    idleTimeout: 1m
+    idleTimeout: 1h
 `
 
 func TestStopEndsEveryProcess(t *testing.T) {
@@ -111,7 +111,7 @@ services:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
     drainTimeout: 1m
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	first := e.ask("blog", "/")
 	e.rests("blog")
@@ -151,7 +151,7 @@ services:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
     drainTimeout: 200ms
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	held := e.later("GET", "blog", atHold+"?gate=never", nil)
 	e.await("blog", "request", 1)
@@ -170,7 +170,7 @@ services:
   blog:
     run: {{svc "blog"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("blog", "/")
 	if r := e.run("stop", "-hold", "blog"); r.code != 0 {
@@ -200,7 +200,7 @@ services:
     base: http://127.0.0.1:{{port "blog"}}
     stopSignal: SIGQUIT
     stopTimeout: 10m
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("blog", "/")
 	e.stopped("blog", e.stop("blog"))
@@ -222,7 +222,7 @@ services:
     run: '{{sh "blog" "-stop-gate=exits"}} | cat'
     base: http://127.0.0.1:{{port "blog"}}
     stopTimeout: 1m
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	e.ask("blog", "/")
 	stop := e.stop("blog")

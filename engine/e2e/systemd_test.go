@@ -47,8 +47,8 @@ func TestSocketsOfSystemd(t *testing.T) {
 	w := newWorld(t)
 	file := w.config(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
-  door: {run: {{svc "door"}}, base: "http://127.0.0.1:{{port "door"}}", port: {{port "own"}}, idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
+  door: {run: {{svc "door"}}, base: "http://127.0.0.1:{{port "door"}}", port: {{port "own"}}, idleTimeout: 1h}
 `)
 	front := w.socketAt(fmt.Sprintf("127.0.0.1:%d", w.port("front")))
 	admin := w.socketAt(fmt.Sprintf("127.0.0.1:%d", w.port("admin")))
@@ -152,7 +152,7 @@ func TestTellsSystemd(t *testing.T) {
 	m := w.manager()
 	file := w.config(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	e := w.bySystemd(file, nil, "NOTIFY_SOCKET="+filepath.Join(w.dir, "notify"), "WATCHDOG_USEC=200000")
 	m.hear("READY=1", fmt.Sprintf("MAINPID=%d", e.cmd.Process.Pid))

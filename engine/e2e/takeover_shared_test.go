@@ -16,7 +16,7 @@ func TestTakeoverOfADrain(t *testing.T) {
 	e := w.start(`
 drainTimeout: 1m
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m, drainTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h, drainTimeout: 1m}
 `)
 	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
 	using := e.await("blog", "request", 1)
@@ -50,7 +50,7 @@ func TestTakeoverCountsLeases(t *testing.T) {
 	e := w.start(`
 drainTimeout: 1m
 services:
-  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1m, maxConcurrent: 2}
+  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1h, maxConcurrent: 2}
 `)
 	one := e.later("GET", "two", atHold+"?gate=one", nil)
 	e.await("two", "request", 1)
@@ -83,7 +83,7 @@ func TestTakeoverAfterATakeover(t *testing.T) {
 	e := w.start(`
 drainTimeout: 1m
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
 	using := e.await("blog", "request", 1)

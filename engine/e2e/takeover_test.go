@@ -126,11 +126,11 @@ func TestTakeover(t *testing.T) {
 	e := w.start(`
 drainTimeout: 1m
 services:
-  blog:     {run: {{svc "blog"}},     base: "http://127.0.0.1:{{port "blog"}}",     idleTimeout: 1m}
-  chat:     {run: {{svc "chat"}},     base: "http://127.0.0.1:{{port "chat"}}",     idleTimeout: 1m}
+  blog:     {run: {{svc "blog"}},     base: "http://127.0.0.1:{{port "blog"}}",     idleTimeout: 1h}
+  chat:     {run: {{svc "chat"}},     base: "http://127.0.0.1:{{port "chat"}}",     idleTimeout: 1h}
   used:     {run: {{svc "used"}},     base: "http://127.0.0.1:{{port "used"}}",     idleTimeout: 400ms}
   naps:     {run: {{svc "naps"}},     base: "http://127.0.0.1:{{port "naps"}}",     idleTimeout: 400ms}
-  starting: {run: {{svc "starting" "-start-gate=may-listen"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1m}
+  starting: {run: {{svc "starting" "-start-gate=may-listen"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1h}
 `)
 	blog := e.ask("blog", "/")
 	chat := e.socket("chat")
@@ -200,7 +200,7 @@ func TestTakeoverCutsTunnels(t *testing.T) {
 	e := newWorld(t).start(`
 drainTimeout: 300ms
 services:
-  chat: {run: {{svc "chat"}}, base: "http://127.0.0.1:{{port "chat"}}", idleTimeout: 1m}
+  chat: {run: {{svc "chat"}}, base: "http://127.0.0.1:{{port "chat"}}", idleTimeout: 1h}
 `)
 	chat := e.socket("chat")
 	e.exchange(chat, websocket.MessageText, "before")
@@ -221,7 +221,7 @@ func TestTakeoverOfNothing(t *testing.T) {
 	w := newWorld(t)
 	e := w.launch(w.config(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `), "-takeover")
 	e.logged(`"msg":"there is nothing to take over`)
 	e.ready()
@@ -234,7 +234,7 @@ func TestTakeoverThatCannotBe(t *testing.T) {
 	w := newWorld(t)
 	e := w.start(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `)
 	blog := e.ask("blog", "/")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")

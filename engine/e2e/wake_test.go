@@ -18,7 +18,7 @@ services:
   blog:
     run: {{svc "blog" "-start-gate=listens"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	var pending []<-chan result
 	for n := range 50 {
@@ -51,12 +51,12 @@ services:
   blog:
     run: {{svc "blog" "-start-gate=listens"}}
     base: http://127.0.0.1:{{port "blog"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
     maxPending: 20
   other:
     run: {{svc "other" "-start-gate=other"}}
     base: http://127.0.0.1:{{port "other"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	var pending []<-chan result
 	for range held {
@@ -97,11 +97,11 @@ services:
   first:
     run: {{svc "first" "-start-gate=first"}}
     base: http://127.0.0.1:{{port "first"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
   second:
     run: {{svc "second" "-start-gate=second"}}
     base: http://127.0.0.1:{{port "second"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	var pending []<-chan result
 	for range 20 {
@@ -137,7 +137,7 @@ services:
     run: {{svc "blog" "-start-gate=crashes" "-crash=3"}}
     base: http://127.0.0.1:{{port "blog"}}
     startTimeout: 10m
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	var pending []<-chan result
 	for range 20 {
@@ -270,7 +270,7 @@ services:
   api:
     run: {{svc "api" "-start-gate=listens"}}
     base: http://127.0.0.1:{{port "api"}}
-    idleTimeout: 1m
+    idleTimeout: 1h
 `)
 	before := peakMemory(t, e.cmd.Process.Pid)
 	body, sum := patternOf(32 << 20)

@@ -45,7 +45,7 @@ func TestWhy(t *testing.T) {
 	t.Parallel()
 	e := newWorld(t).start(`
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
   broken: {run: "echo out of luck; exit 3", base: "http://127.0.0.1:{{port "broken"}}"}
 `)
 	e.ask("blog", "/")
@@ -108,7 +108,7 @@ func TestServerTiming(t *testing.T) {
 	t.Parallel()
 	const services = `
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
 `
 	shape := regexp.MustCompile(`^launch;dur=[0-9.]+, listen;dur=[0-9.]+, connect;dur=[0-9.]+, reply;dur=[0-9.]+$`)
 	e := newWorld(t).start("coldStartHeader: true\n" + services)
