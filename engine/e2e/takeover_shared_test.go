@@ -14,9 +14,9 @@ func TestTakeoverOfADrain(t *testing.T) {
 	w := newWorld(t)
 	w.gate("finish")
 	e := w.start(`
-drainTimeout: 1m
+drainTimeout: 10m
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h, drainTimeout: 1m}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h, drainTimeout: 10m, responseTimeout: 10m}
 `)
 	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
 	using := e.await("blog", "request", 1)
@@ -48,9 +48,9 @@ func TestTakeoverCountsLeases(t *testing.T) {
 	w := newWorld(t)
 	w.gate("one", "other")
 	e := w.start(`
-drainTimeout: 1m
+drainTimeout: 10m
 services:
-  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1h, maxConcurrent: 2}
+  two: {run: {{svc "two"}}, base: "http://127.0.0.1:{{port "two"}}", idleTimeout: 1h, maxConcurrent: 2, responseTimeout: 10m}
 `)
 	one := e.later("GET", "two", atHold+"?gate=one", nil)
 	e.await("two", "request", 1)
@@ -81,9 +81,9 @@ func TestTakeoverAfterATakeover(t *testing.T) {
 	w := newWorld(t)
 	w.gate("finish")
 	e := w.start(`
-drainTimeout: 1m
+drainTimeout: 10m
 services:
-  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h}
+  blog: {run: {{svc "blog"}}, base: "http://127.0.0.1:{{port "blog"}}", idleTimeout: 1h, responseTimeout: 10m}
 `)
 	held := e.later("GET", "blog", atHold+"?gate=finish", nil)
 	using := e.await("blog", "request", 1)

@@ -124,13 +124,13 @@ func TestTakeover(t *testing.T) {
 	w := newWorld(t)
 	w.gate("finish", "may-listen")
 	e := w.start(`
-drainTimeout: 1m
+drainTimeout: 10m
 services:
   blog:     {run: {{svc "blog"}},     base: "http://127.0.0.1:{{port "blog"}}",     idleTimeout: 1h}
   chat:     {run: {{svc "chat"}},     base: "http://127.0.0.1:{{port "chat"}}",     idleTimeout: 1h}
-  used:     {run: {{svc "used"}},     base: "http://127.0.0.1:{{port "used"}}",     idleTimeout: 400ms}
+  used:     {run: {{svc "used"}},     base: "http://127.0.0.1:{{port "used"}}",     idleTimeout: 400ms, responseTimeout: 10m}
   naps:     {run: {{svc "naps"}},     base: "http://127.0.0.1:{{port "naps"}}",     idleTimeout: 400ms}
-  starting: {run: {{svc "starting" "-start-gate=may-listen"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1h}
+  starting: {run: {{svc "starting" "-start-gate=may-listen"}}, base: "http://127.0.0.1:{{port "starting"}}", idleTimeout: 1h, startTimeout: 10m}
 `)
 	blog := e.ask("blog", "/")
 	chat := e.socket("chat")
