@@ -31,6 +31,7 @@ type Backend struct {
 	sockLen uint32
 	sock    [112]byte // struct sockaddr_in, _in6 or _un, ready for connect(2)
 
+	distant     bool        // it may vanish without a word: it is not behind a loopback address
 	selfConnect bool        // the port is ephemeral: a connect without a listener can meet itself
 	retired     atomic.Bool // its run is ending: connections are not pooled any more
 	cut         atomic.Bool // its run has ended: no request is sent to it any more
@@ -98,5 +99,6 @@ func (b *Backend) setInet(ap netip.AddrPort) {
 		copy(b.sock[8:], ip[:])
 	}
 	binary.NativeEndian.PutUint16(b.sock[:], uint16(b.family))
+	b.distant = !ap.Addr().IsLoopback()
 	b.selfConnect = ap.Addr().IsLoopback() && ephemeral(ap.Port())
 }

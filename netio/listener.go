@@ -86,14 +86,27 @@ func bindAndListen(fd, family int, sa unix.Sockaddr, dualStack bool) error {
 			return err
 		}
 	}
-	// An accepted socket inherits it (tcp(7) is silent, the kernel copies the whole socket): no call per connection.
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+	if err := tune(fd); err != nil {
 		return err
 	}
 	if err := unix.Bind(fd, sa); err != nil {
 		return err
 	}
 	return unix.Listen(fd, backlog)
+}
+
+// tune sets what the accepted sockets are to have. They inherit it (tcp(7) is silent, the kernel copies the whole socket),
+// so it costs no call per connection; those that were in an inherited listener's queue before had none of it to inherit.
+func tune(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return err
+	}
+	for _, o := range tcpKeepAlive {
+		if err := unix.SetsockoptInt(fd, o.level, o.option, int(o.value)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Inherit makes a Listener of a listening TCP socket that somebody else has opened: systemd (sd_listen_fds(3)) or the
@@ -124,7 +137,7 @@ func (l *Listener) inherit(fd int) error {
 	if err := unix.SetNonblock(l.fd, true); err != nil {
 		return err
 	}
-	return unix.SetsockoptInt(l.fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	return tune(l.fd)
 }
 
 // Dup returns a duplicate of the descriptor, for another process to listen on.

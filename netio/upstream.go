@@ -49,6 +49,11 @@ func (s *splicer) dial(p *pool, c *client) (*upstream, syscall.Errno) {
 	if b.family != unix.AF_UNIX {
 		sysSetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
 	}
+	if b.distant {
+		for _, o := range tcpKeepAlive {
+			sysSetInt(fd, o.level, o.option, o.value)
+		}
+	}
 	errno = sysConnect(fd, b)
 	if errno == 0 || errno == unix.EINPROGRESS {
 		if b.selfConnect && metItself(fd, b) {
