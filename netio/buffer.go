@@ -47,15 +47,14 @@ func (p *bufferPool) put(b *buffer) {
 	p.free = append(p.free, b)
 }
 
-// trim drops half of what nobody needed since the last trim, and tells whether it should be called again later.
-func (p *bufferPool) trim() bool {
+// trim drops half of what nobody needed since the last trim.
+func (p *bufferPool) trim() {
 	if idle := p.low - spareBuffers; idle > 0 {
 		keep := len(p.free) - (idle+1)/2
 		clear(p.free[keep:])
 		p.free = p.free[:keep]
 	}
 	p.low = len(p.free)
-	return p.low > spareBuffers
 }
 
 // hold returns a buffer with a copy of p: a pooled one if p fits.
