@@ -160,6 +160,27 @@ func TestSlowBody(t *testing.T) {
 	b.wantOver()
 }
 
+// TestLateContinue: a backend may tell a client late that it wants the body. The client's time to send it begins then.
+func TestLateContinue(t *testing.T) {
+	t.Parallel() // a client on a busy machine is to have the time
+	address, accept := scripted(t)
+	r := newRig(t, address, func(o *Options) { o.Timeouts.Write, o.Timeouts.KeepAlive = 10*short, 12*short })
+	r.gates.add(t, "witness", echo(t))
+	c, witness := r.dial(), r.dial()
+	c.send("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+	b := accept()
+	b.head()
+	witness.send("GET / HTTP/1.1\r\nHost: witness\r\n\r\n")
+	witness.reply("GET")
+	witness.wantEnd() // its deadline was a later one than that of a body that nobody waits with
+	b.send("HTTP/1.1 100 Continue\r\n\r\n")
+	c.expect("HTTP/1.1 100 Continue\r\n\r\n")
+	c.send("abc")
+	b.expect("abc")
+	b.send(ok2)
+	c.wantReply("PUT", 200, "ok")
+}
+
 // TestDeafBackend checks a backend that takes nothing of a large request. The body is made as it is sent: one that was
 // made whole took longer on a busy machine than the test waits for anything.
 func TestDeafBackend(t *testing.T) {

@@ -181,7 +181,9 @@ func (c *client) passHeads(b *buffer, out []byte) ([]byte, error) {
 		if x.interims++; x.interims > maxInterims {
 			return out, errInterims
 		}
-		x.expect = x.expect && r.status != 100
+		if x.expect && r.status == 100 {
+			x.expect, x.request.moved = false, c.s.now // the client's time for its body begins
+		}
 		if x.minor > 0 { // RFC 9110 section 15.2
 			out = r.appendTo(out, &clientView{minor: x.minor})
 		}
