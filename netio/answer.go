@@ -10,6 +10,7 @@ import (
 const (
 	lingerQuiet = 5 * time.Second  // since it last sent something
 	lingerTotal = 30 * time.Second // since our reply was written
+	lingerLast  = time.Second      // when the server is to end: a client may have sent for ever, and has only to read
 )
 
 // The answers that netio gives by itself. They say nothing of what is behind it.

@@ -43,7 +43,7 @@ type client struct {
 
 	in      *buffer // read and not used; nil when there is nothing
 	scanned int     // how many bytes of it are known to hold no whole head
-	waits   int64   // in stateHead, since when
+	waits   int64   // in stateHead and stateLinger, since when
 
 	x *exchange // from a whole head until the next one is awaited, or the close; else nil
 }
@@ -236,7 +236,16 @@ func (c *client) finish() {
 	sysShutdownWrite(c.fd)
 	c.state = stateLinger
 	c.waits = c.s.now
-	c.s.wheel.set(&c.timer, c.s.now+int64(lingerQuiet))
+	c.lingerOn()
+}
+
+// lingerOn sets how long the end is still drawn out for a client that says no more.
+func (c *client) lingerOn() {
+	total := lingerTotal
+	if c.s.draining {
+		total = lingerLast
+	}
+	c.s.wheel.set(&c.timer, min(c.s.now+int64(lingerQuiet), c.waits+int64(total)))
 }
 
 // linger reads what the client still sends, until it ends, falls silent or has had enough time.
@@ -258,7 +267,7 @@ func (c *client) linger() bool {
 			return false
 		}
 		s.tally.bytesIn.Add(int64(n))
-		s.wheel.set(&c.timer, min(s.now+int64(lingerQuiet), c.waits+int64(lingerTotal)))
+		c.lingerOn()
 	}
 	s.again(c)
 	return false

@@ -6,6 +6,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestRequestLog checks the entries, for replies of a backend and for ours.
@@ -118,6 +119,41 @@ func TestDrainCuts(t *testing.T) {
 	b.wantOver()
 	if n := r.service().canceled.Load(); n != 1 {
 		t.Errorf("%d waits were canceled, want 1", n)
+	}
+}
+
+// TestDrainOfLingering: nothing is under way of a client that has its answer, and goes on with its upload. It neither
+// holds the end up for long, nor counts among what is cut.
+func TestDrainOfLingering(t *testing.T) {
+	for name, patient := range map[string]bool{"there is time": true, "there is none": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it takes as long as such a client is given
+			r := newRig(t, "")
+			c := r.dial()
+			c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx")
+			c.wantReply("POST", 404, noRouteAnswer.Body)
+			uploaded := make(chan struct{})
+			go func() {
+				defer close(uploaded)
+				for tick := time.Tick(10 * time.Millisecond); ; <-tick {
+					if _, err := c.Write([]byte("x")); err != nil {
+						return
+					}
+				}
+			}()
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			defer cancel()
+			if !patient {
+				cancel()
+			}
+			if err := r.Drain(ctx); err != nil {
+				t.Errorf("no request was under way, and Drain tells %v", err)
+			}
+			if patient && ctx.Err() != nil {
+				t.Error("it was waited for to the end")
+			}
+			<-uploaded
+		})
 	}
 }
 

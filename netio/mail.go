@@ -38,13 +38,18 @@ func (s *splicer) handleMail() {
 	}
 }
 
-// drain closes the clients that are between requests. The others end with their replies.
+// drain closes the clients that are between requests, and soon those to whom all is said. The others end with their
+// replies.
 func (s *splicer) drain() {
 	s.draining = true
 	for c := s.clients; c != nil; {
 		next := c.next
-		if c.state == stateHead && c.in == nil && !c.readable {
+		switch {
+		case c.state == stateHead && c.in == nil && !c.readable:
 			c.close()
+		case c.state == stateLinger:
+			c.waits = s.now
+			c.lingerOn()
 		}
 		c = next
 	}
@@ -56,10 +61,15 @@ func (s *splicer) cut() {
 	s.draining, s.cutting = true, true
 	for c := s.clients; c != nil; {
 		next := c.next
+		s.severed = s.severed || c.state != stateLinger
 		c.dismiss()
 		c = next
 	}
-	for s.clients != nil {
-		s.clients.abort()
+	for c := s.clients; c != nil; c = s.clients {
+		if c.state == stateLinger {
+			c.close()
+		} else {
+			c.abort()
+		}
 	}
 }

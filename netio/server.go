@@ -122,7 +122,7 @@ func (s *Server) Counters() Counters {
 }
 
 // Drain stops accepting, closes the listeners and the clients that are between requests, and returns when the last
-// request has ended. If ctx ends first, what is left is cut and its error returned.
+// request has ended. If ctx ends first, what is left is cut, and its error returned if a request was among that.
 func (s *Server) Drain(ctx context.Context) error {
 	s.stop()
 	s.post(drainMessage)
@@ -131,9 +131,10 @@ func (s *Server) Drain(ctx context.Context) error {
 		select {
 		case <-loop.ended:
 		case <-ctx.Done():
-			err = ctx.Err()
 			loop.inbox.post(message{kind: cutMessage})
-			<-loop.ended
+			if <-loop.ended; loop.severed {
+				err = ctx.Err()
+			}
 		}
 	}
 	defer context.AfterFunc(ctx, s.kill)()

@@ -39,6 +39,7 @@ type splicer struct {
 	current  owner // whose event is being handled
 	draining bool
 	cutting  bool
+	severed  bool // something was under way when the rest was cut; may be read when the loop has ended
 
 	inner     int       // evio's epoll, if the loop is its guest, else -1
 	called    bool      // evio has something to do
