@@ -53,6 +53,7 @@ services:
 		{"blog.example.com:8080", "EXACT"},
 		{"[::1]", "LITERAL"},
 		{"[::1]:3000", "LITERAL"},
+		{"[0:0::1]", "LITERAL"},
 		{"shop.example.com", "WILD"},
 		{"SHOP.Example.com:80", "WILD"},
 		{"a.b.example.com", "WILD"},
