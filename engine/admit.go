@@ -61,9 +61,10 @@ func (r *route) Unreachable(b *netio.Backend) {
 }
 
 // Served tells a wake, once for each run: the first of those who waited has the first byte of its reply. All of them
-// get the field that says what they waited for, where that is wanted.
-func (r *route) Served(_ *netio.Waiter, t netio.Timing) string {
-	gate := r.last.Load().gate
+// get the field that says what they waited for, where that is wanted. The run is the lease's: another loop may have met
+// the next one by now.
+func (r *route) Served(l netio.Lease, t netio.Timing) string {
+	gate := l.(holding).gate
 	clock := gate.Start()
 	if clock.Ready.Before(t.Accepted) {
 		return "" // it waited for a run of an earlier engine to be recognized: nothing was woken

@@ -30,3 +30,16 @@ func TestLeasesDoNotAllocate(t *testing.T) {
 		t.Errorf("%d leases hold it up, %d do not; want the first", holding, passive)
 	}
 }
+
+// TestServedIsOfTheLeasesRun: while a reply comes of one run, another loop may have met the next, whose wake is not told
+// by that.
+func TestServedIsOfTheLeasesRun(t *testing.T) {
+	was, is := actors.NewGate(1, "127.0.0.1:1"), actors.NewGate(2, "127.0.0.1:1")
+	r := &route{service: &service{}, engine: &Engine{cfg: &config.Config{}}}
+	r.woke.Store(1)
+	r.last.Store(&bound{gate: is})
+	r.Served(holding{was}, netio.Timing{})
+	if told := r.woke.Load(); told != 1 {
+		t.Errorf("the wake of run %d was told", told)
+	}
+}

@@ -89,4 +89,4 @@ func (u *unheard) Wait(w *netio.Waiter) { w.Refuse(u.answer) }
 func (u *unheard) Cancel(*netio.Waiter) {}
 
 // Served is about requests that have waited.
-func (u *unheard) Served(*netio.Waiter, netio.Timing) string { return "" }
+func (u *unheard) Served(netio.Lease, netio.Timing) string { return "" }

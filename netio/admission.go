@@ -31,9 +31,9 @@ type Route interface {
 	Cancel(w *Waiter)
 	// Unreachable reports that no connection to b can be made, as nobody listens there: a request is answered 502.
 	Unreachable(b *Backend)
-	// Served reports the first byte of the reply to a request that had waited. w is the one of its last Wait. What it
+	// Served reports the first byte of the reply to a request that had waited. l is the lease that Acquire gave it. What it
 	// returns is added to the head of the reply: field lines, each with its CRLF, or nothing.
-	Served(w *Waiter, t Timing) (fields string)
+	Served(l Lease, t Timing) (fields string)
 }
 
 // Lease is what a request has of a service from Acquire on. netio calls Release or Relax exactly once.

@@ -161,7 +161,7 @@ func (c *client) replyBegins() {
 	}
 	if w := x.waiter; w != nil {
 		x.waiter = nil
-		x.added = x.route.Served(w, Timing{Accepted: w.accepted, Granted: w.granted, Connected: x.connected, FirstByte: time.Now()})
+		x.added = x.route.Served(x.lease, Timing{Accepted: w.accepted, Granted: w.granted, Connected: x.connected, FirstByte: time.Now()})
 	}
 }
 

@@ -230,7 +230,10 @@ func (g *gate) Cancel(w *Waiter) {
 
 func (g *gate) Unreachable(*Backend) { g.unreachable.Add(1) }
 
-func (g *gate) Served(_ *Waiter, t Timing) string {
+func (g *gate) Served(l Lease, t Timing) string {
+	if l != Lease(g) {
+		panic("it was served by another's lease")
+	}
 	g.served.Store(&t)
 	return g.added
 }
