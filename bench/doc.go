@@ -103,7 +103,8 @@
 //	listeners.go                   the clients that hold streams of events
 //	coldcases.go, coldstart.go     services that are started for one request, by a gateway and without it
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
-//	stats.go, result.go, report.go from samples to ratios, verdicts and tables
+//	stats.go, result.go            from samples to medians and ratios
+//	judge.go, report.go            verdicts and tables
 //	micro.go                       the micro-benchmarks
 //	compare.go, verdict.go         those of two commits, in turns; which is slower
 //	markdown.go                    the report as files: JSON for programs, with the version of its form, and Markdown

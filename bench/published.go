@@ -48,7 +48,7 @@ func besideNode(r *Report) string {
 
 func orMissing(text string) string {
 	if text == "" {
-		return "not measured"
+		return "not measured, or with errors"
 	}
 	return text
 }

@@ -158,12 +158,15 @@ func verdictTable(verdicts []Verdict) [][]string {
 		if v.AtLeast {
 			sign = ">="
 		}
+		ours, reach := "not measured", ""
+		if !v.Missing {
+			ours, reach = figure(v.Ours.Median)+v.Unit, figure(v.Ours.Min)+".."+figure(v.Ours.Max)
+		}
 		goal, goalMet := "", ""
 		if v.Goal != 0 {
-			goal, goalMet = fmt.Sprintf("%s %g", sign, v.Goal), metWord(v.GoalMet)
+			goal, goalMet = fmt.Sprintf("%s %g", sign, v.Goal), v.word(v.GoalMet)
 		}
-		rows = append(rows, []string{v.What, figure(v.Ours.Median) + v.Unit, figure(v.Ours.Min) + ".." + figure(v.Ours.Max),
-			fmt.Sprintf("%s %.4g", sign, v.Must), metWord(v.Met), goal, goalMet, v.Against})
+		rows = append(rows, []string{v.What, ours, reach, fmt.Sprintf("%s %.4g", sign, v.Must), v.word(v.Met), goal, goalMet, v.Against})
 	}
 	return rows
 }
@@ -176,9 +179,12 @@ func figure(x float64) string {
 	return fmt.Sprintf("%.1f", x)
 }
 
-func metWord(met bool) string {
-	if met {
+func (v Verdict) word(met bool) string {
+	switch {
+	case met:
 		return "met"
+	case v.Wrong:
+		return "NOT MET: errors"
 	}
 	return "NOT MET"
 }

@@ -126,6 +126,14 @@ func (s Series) errors() map[string]int {
 	return sum
 }
 
+// wrong is how often something went wrong, in whichever way.
+func (s Series) wrong() (sum int) {
+	for _, n := range s.errors() {
+		sum += n
+	}
+	return sum
+}
+
 // add keeps a sample with its contender's others.
 func (c *Case) add(r running, sample Sample) {
 	at := slices.IndexFunc(c.Series, func(s Series) bool { return s.Contender == r.contender.name })
@@ -147,17 +155,24 @@ func (c *Case) arrange(order []running) {
 
 // sound: hardly anything went wrong. Who answers with errors has less to do, and is nobody to be compared with.
 func (s Series) sound() bool {
-	work, wrong := 0.0, 0
+	work := 0.0
 	for _, sample := range s.Samples {
 		work += sample.Work
 	}
-	for _, n := range s.errors() {
-		wrong += n
-	}
-	return float64(wrong) <= work*soundShare
+	return float64(s.wrong()) <= work*soundShare
 }
 
 const soundShare = 0.01
+
+// ours is what was measured of ours, whatever went wrong: none has no samples.
+func (c Case) ours() Series {
+	for _, s := range c.Series {
+		if s.Kind == kindOurs {
+			return s
+		}
+	}
+	return Series{}
+}
 
 // find gives the series of the kinds named, of several the one with the least (or most, if more is better) middle value,
 // and none in which too much went wrong.
@@ -171,55 +186,6 @@ func (c Case) find(of func(Sample) float64, more bool, kinds ...string) (best Se
 		}
 	}
 	return best, ok
-}
-
-// Verdict is a figure of ours beside what it must be and what we want it to be.
-type Verdict struct {
-	What    string  `json:"what"`
-	Against string  `json:"against,omitempty"` // the contender that it is a ratio to
-	Unit    string  `json:"unit,omitempty"`    // "": a ratio
-	Ours    spread  `json:"ours"`              // over the rounds
-	Must    float64 `json:"must"`
-	Goal    float64 `json:"goal,omitempty"` // 0: none beyond must
-	AtLeast bool    `json:"atLeast,omitempty"`
-	Wrong   bool    `json:"wrong,omitempty"` // something of ours went wrong: it is not met, whatever the figure
-	Met     bool    `json:"met"`
-	GoalMet bool    `json:"goalMet"`
-}
-
-// judge compares the median with what is wanted.
-func (v Verdict) judge() Verdict {
-	holds := func(bound float64) bool {
-		if v.AtLeast {
-			return v.Ours.Median >= bound
-		}
-		return v.Ours.Median <= bound
-	}
-	v.Met = finite(v.Ours.Median) && !v.Wrong && holds(v.Must)
-	v.GoalMet = v.Met && (v.Goal == 0 || holds(v.Goal))
-	return v
-}
-
-// against makes the verdict on a ratio to the best peer in a case. There is none if ours or all peers are left out.
-func (c Case) against(v Verdict, of func(Sample) float64, kinds ...string) (Verdict, []float64, bool) {
-	ours, ok := c.find(of, v.AtLeast, kindOurs)
-	peer, ok2 := c.find(of, v.AtLeast, kinds...)
-	if !ok || !ok2 {
-		return v, nil, false
-	}
-	each := ratios(ours.values(of), peer.values(of))
-	v.Ours, v.Against, v.Wrong = spreadOf(each), peer.Contender, len(ours.errors()) > 0
-	return v.judge(), each, true
-}
-
-// absolute makes the verdict on a figure that stands for itself.
-func (c Case) absolute(v Verdict, of func(Sample) float64) (Verdict, bool) {
-	ours, ok := c.find(of, v.AtLeast, kindOurs)
-	if !ok {
-		return v, false
-	}
-	v.Ours, v.Wrong = spreadOf(ours.values(of)), len(ours.errors()) > 0
-	return v.judge(), true
 }
 
 // met reports whether everything was measured and is as it must be.

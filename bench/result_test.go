@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,62 @@ func TestErrorsAreNoAdvantage(t *testing.T) {
 	c.Series[0] = wrong(c.Series[0], 1)
 	if v, _, _ := c.against(Verdict{Must: 100}, p50, peerKinds...); v.Met || v.GoalMet {
 		t.Errorf("with an error of ours: %+v", v)
+	}
+}
+
+// allWrong has as many errors in each sample as a peer may not have.
+func allWrong(s Series) Series {
+	for i := range s.Samples {
+		s.Samples[i].Work, s.Samples[i].Errors = 1000, map[string]int{"status 502": 900}
+	}
+	return s
+}
+
+// TestOursWithErrors: whatever is asked of ours is not met if it answers with errors, or is not there. Nothing is left
+// unsaid for it, or -enforce would pass.
+func TestOursWithErrors(t *testing.T) {
+	for what, ours := range map[string]Series{
+		"errors":       allWrong(series(ourName, kindOurs, 1, 1)),
+		"few errors":   {Contender: ourName, Kind: kindOurs, Samples: []Sample{{Work: 1e6, CPU: 1, Elapsed: time.Second, Errors: map[string]int{"a": 1}}}},
+		"not measured": {},
+	} {
+		c := Case{Name: "50 connections", Series: []Series{ours, series("nginx-1", kindNginx, 50, 50), series("direct", kindDirect, 10, 10)}}
+		cases := []Case{c, c, c}
+		s := Scenario{Cases: cases}
+		judgeSmall(&s, smallCases)
+		if len(s.Verdicts) != 7 {
+			t.Fatalf("%s: %d verdicts of a scenario that has seven", what, len(s.Verdicts))
+		}
+		s.Verdicts = append(s.Verdicts, c.absolute(Verdict{What: "p50", Must: 1e9}, p50))
+		for _, v := range s.Verdicts {
+			if v.Met || v.GoalMet || v.Missing != (what == "not measured") {
+				t.Errorf("%s: %+v", what, v)
+			}
+		}
+		if r := (Report{Scenarios: []Scenario{s}}); r.met() {
+			t.Errorf("%s, and -enforce passes", what)
+		}
+		text := fmt.Sprint(verdictTable(s.Verdicts))
+		if want := map[string]string{"errors": "NOT MET: errors", "few errors": "NOT MET: errors", "not measured": "not measured"}[what]; !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+}
+
+// TestNobodyToCompareWith: peers that all answer with errors, and a peer whose figure is nothing, do not have ours pass.
+func TestNobodyToCompareWith(t *testing.T) {
+	ours := series(ourName, kindOurs, 10)
+	c := Case{Series: []Series{ours, allWrong(series("nginx-1", kindNginx, 20))}}
+	if v, _, ok := c.against(Verdict{Must: 100}, p50, peerKinds...); !ok || v.Met || !v.Missing {
+		t.Errorf("all peers have errors: %+v, %v", v, ok)
+	}
+	c.Series[1] = series("nginx-1", kindNginx, 0)
+	v, _, _ := c.against(Verdict{Must: 1, AtLeast: true}, p50, peerKinds...)
+	if v.Met || !v.Missing {
+		t.Errorf("a ratio to nothing: %+v", v)
+	}
+	if _, err := json.Marshal(v); err != nil {
+		t.Error(err)
 	}
 }
 

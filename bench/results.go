@@ -107,15 +107,18 @@ func peerTable(r *Report) [][]string {
 				if m.wants == neither {
 					continue
 				}
-				ours, ok := c.find(m.of, m.wants == more, kindOurs)
-				peer, ok2 := c.find(m.of, m.wants == more, peerKinds...)
-				if !ok || !ok2 {
+				ours := c.ours()
+				peer, ok := c.find(m.of, m.wants == more, peerKinds...)
+				if !ok || len(ours.Samples) == 0 {
 					continue
 				}
 				ratio := spreadOf(ratios(ours.values(m.of), peer.values(m.of)))
 				cells := []string{s.Name + ", " + c.Name, m.title, fmt.Sprintf(m.scale, ours.middle(m.of)), peer.Contender,
 					fmt.Sprintf(m.scale, peer.middle(m.of)), "", ""}
-				if finite(ratio.Min) && finite(ratio.Max) {
+				switch {
+				case !ours.sound():
+					cells[5] = "errors"
+				case ratio.finite():
 					cells[5], cells[6] = fmt.Sprintf("%.2f", ratio.Median), fmt.Sprintf("%.2f..%.2f", ratio.Min, ratio.Max)
 				}
 				rows = append(rows, cells)

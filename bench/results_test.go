@@ -80,7 +80,7 @@ func TestPublished(t *testing.T) {
 			t.Errorf("no %q in %q", want, text)
 		}
 	}
-	if rows[1][2] != "not measured" || rows[4][2] != "not measured" {
+	if none := orMissing(""); rows[1][2] != none || rows[4][2] != none {
 		t.Errorf("what was not measured: %q, %q", rows[1], rows[4])
 	}
 	r.Versions[nodeName] = "1.0"

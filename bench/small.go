@@ -61,6 +61,7 @@ func connections(n int) string {
 }
 
 func judgeSmall(s *Scenario, cases []smallCase) {
+	mean := Verdict{What: "CPU per request, geometric mean", Must: smallGeomean}
 	var each [][]float64
 	for i, c := range cases {
 		v, rounds, ok := s.Cases[i].against(Verdict{What: "CPU per request, " + s.Cases[i].Name, Must: c.must, Goal: c.goal},
@@ -68,11 +69,12 @@ func judgeSmall(s *Scenario, cases []smallCase) {
 		if ok {
 			s.Verdicts = append(s.Verdicts, v)
 			each = append(each, rounds)
+			mean.Wrong, mean.Missing = mean.Wrong || v.Wrong, mean.Missing || v.Missing
 		}
 	}
 	if len(each) == len(cases) && len(cases) > 1 {
-		v := Verdict{What: "CPU per request, geometric mean", Ours: spreadOf(geomeans(each)), Must: smallGeomean}
-		s.Verdicts = append(s.Verdicts, v.judge())
+		mean.Ours = spreadOf(geomeans(each))
+		s.Verdicts = append(s.Verdicts, mean.judge())
 	}
 	if v, ok := addedLatency(s.Cases[0]); ok {
 		s.Verdicts = append(s.Verdicts, v)
@@ -90,14 +92,15 @@ func judgeSmall(s *Scenario, cases []smallCase) {
 // addedLatency is what a proxy adds to the p50 of the way without it, ours to nginx's.
 func addedLatency(c Case) (Verdict, bool) {
 	v := Verdict{What: "added p50 latency, " + c.Name, Must: 1}
-	direct, ok := c.find(p50, false, kindDirect)
-	ours, ok2 := c.find(p50, false, kindOurs)
-	nginx, ok3 := c.find(p50, false, kindNginx)
-	if !ok || !ok2 || !ok3 {
+	if !c.has(kindDirect) || !c.has(kindNginx) {
 		return v, false
 	}
+	ours := c.ours()
+	direct, _ := c.find(p50, false, kindDirect)
+	nginx, _ := c.find(p50, false, kindNginx)
 	added := func(s Series) []float64 { return differences(s.values(p50), direct.values(p50)) }
-	v.Against = nginx.Contender
-	v.Ours = spreadOf(ratios(added(ours), added(nginx)))
+	each := ratios(added(ours), added(nginx))
+	v.Ours, v.Against = spreadOf(each), nginx.Contender
+	v.Missing, v.Wrong = len(each) == 0, ours.wrong() > 0
 	return v.judge(), true
 }

@@ -20,6 +20,8 @@ func spreadOf(values []float64) spread {
 	return spread{median(values), slices.Min(values), slices.Max(values)}
 }
 
+func (s spread) finite() bool { return finite(s.Median) && finite(s.Min) && finite(s.Max) }
+
 // median of at least one value.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
