@@ -29,8 +29,7 @@ func runGet(args []string) error {
 // directly starts the command of a case as the engine does, in a session of its own, and asks until it answers. What the
 // command itself uses of the CPU is what the gateways' use is to be compared with: a machine that is slow at starting
 // programs is so for both.
-func (t *coldTimes) directly(ctx context.Context, at int) (time.Duration, error) {
-	s := t.site
+func (s *site) directly(ctx context.Context, at int) (start coldStart, err error) {
 	argv := s.coldCommand(at)
 	if s.coldCases[at].form == formShell {
 		argv = []string{"/bin/sh", "-c", argv[0]}
@@ -38,39 +37,63 @@ func (t *coldTimes) directly(ctx context.Context, at int) (time.Duration, error)
 	began := time.Now()
 	pid, err := s.spawn(argv)
 	if err != nil {
-		return 0, err
+		return start, err
 	}
-	err = getUntil(ctx, s.cold[at])
-	took := time.Since(began)
+	limited, cancel := within(ctx, startPatience, "no answer")
+	defer cancel()
+	err = getUntil(limited, s.cold[at])
+	start.took = time.Since(began)
 	if s.coldCases[at].form == formContainer {
 		err = errors.Join(err, s.stopContainer(ctx, at))
 	}
 	unix.Kill(-pid, unix.SIGKILL)
-	used, _ := reap(pid)
-	t.spent.gateway += used
-	return took, err
+	start.spent.gateway, _ = reap(pid)
+	return start, err
 }
 
 // retryStep is what a client waits that asks until it is answered.
 const retryStep = 100 * time.Microsecond
 
 func getUntil(ctx context.Context, address netip.AddrPort) error {
-	ctx, cancel := context.WithTimeout(ctx, startPatience)
-	defer cancel()
 	for {
 		err := getOnce(address, "bench.test")
 		if err == nil || !errors.Is(err, unix.ECONNREFUSED) {
 			return err
 		}
 		if ctx.Err() != nil {
-			return errInterrupted
+			return why(ctx)
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: retryStep.Nanoseconds()}, nil)
 	}
 }
 
-// inShellLoop is what people write who have no gateway: start it, and ask again every 10 ms. It is over when the shell is.
-func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
+// within is a context that ends after some time; what has not come to be by then is said by why.
+func within(ctx context.Context, patience time.Duration, what string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("%s within %s", what, patience))
+}
+
+// why a context ended: the user broke it off, or its time was over.
+func why(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return errInterrupted
+	}
+	return context.Cause(ctx)
+}
+
+// inShellLoop is what people write who have no gateway: start it, and ask again every 10 ms. It is over when the shell is,
+// which is ended if nothing answers.
+func (s *site) inShellLoop(ctx context.Context, at int) (start coldStart, err error) {
+	limited, cancel := within(ctx, startPatience, "no answer")
+	defer cancel()
+	start.took, err = s.untilAnswered(limited, at)
+	if s.coldCases[at].form == formContainer {
+		err = errors.Join(err, s.stopContainer(ctx, at))
+	}
+	return start, errors.Join(err, untilFree(ctx, s.cold[at]))
+}
+
+// untilAnswered runs the shell, and kills what is left of its session.
+func (s *site) untilAnswered(ctx context.Context, at int) (time.Duration, error) {
 	command := strings.Join(s.coldCommand(at), " ")
 	if s.coldCases[at].form == formShell {
 		command = "sh -c '" + command + "'"
@@ -81,18 +104,20 @@ func (s *site) inShellLoop(ctx context.Context, at int) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	kill := func() { unix.Kill(-pid, unix.SIGKILL) }
+	keep := context.AfterFunc(ctx, kill)
 	_, err = reap(pid)
 	took := time.Since(began)
-	unix.Kill(-pid, unix.SIGKILL)
-	if s.coldCases[at].form == formContainer {
-		err = errors.Join(err, s.stopContainer(ctx, at))
+	if !keep() {
+		err = why(ctx)
 	}
-	return took, errors.Join(err, untilFree(ctx, s.cold[at]))
+	kill()
+	return took, err
 }
 
 // untilFree returns when nothing listens at address: what the shell has left behind is nobody's to wait for.
 func untilFree(ctx context.Context, address netip.AddrPort) error {
-	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	ctx, cancel := within(ctx, stopPatience, fmt.Sprintf("the service at %s does not end", address))
 	defer cancel()
 	for {
 		err := getOnce(address, "bench.test")
@@ -100,17 +125,17 @@ func untilFree(ctx context.Context, address netip.AddrPort) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("the service at %s does not end", address)
+			return why(ctx)
 		}
 		unix.Nanosleep(&unix.Timespec{Nsec: int64(time.Millisecond)}, nil)
 	}
 }
 
-// spawn executes a command with nothing to read and nowhere to print, in a session of its own.
+// spawn executes a command with nothing to read and nowhere to print, in a session of its own. It does not outlive us.
 func (s *site) spawn(argv []string) (pid int, err error) {
 	null := s.null.Fd()
 	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{Dir: s.dir, Env: os.Environ(), Files: []uintptr{null, null, null},
-		Sys: &syscall.SysProcAttr{Setsid: true}})
+		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}})
 }
 
 // reap waits for the end of a child, and returns what it has used of the CPU.

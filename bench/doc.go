@@ -101,7 +101,9 @@
 //	epoll.go, bytes.go             what both ends need of the kernel and of HTTP
 //	load.go, request.go            the closed loop of clients
 //	listeners.go                   the clients that hold streams of events
-//	coldcases.go, coldstart.go     services that are started for one request, by a gateway and without it
+//	coldcases.go                   services that are started for one request
+//	coldgateway.go, coldstart.go   by a gateway, and without it
+//	coldtimes.go                   what becomes of the starts
 //	scenarios.go                   the order of a run; small.go, fresh.go and so on are one scenario each
 //	stats.go, result.go            from samples to medians and ratios
 //	judge.go, report.go            verdicts and tables
