@@ -6,14 +6,9 @@ import (
 	"errors"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // TestColdSample: a direct start that was quick by chance is in the differences within a cycle, and not in the difference
@@ -121,23 +116,12 @@ func TestNeverListens(t *testing.T) {
 	pidfd := make(chan int, 1)
 	go func() {
 		defer cancel()
-		fd, err := unix.PidfdOpen(began(), 0)
-		if err != nil {
-			t.Error(err)
-		}
-		pidfd <- fd
+		pidfd <- began()
 	}()
 	if _, err := s.inShellLoop(ctx, 0); !errors.Is(err, errInterrupted) || strings.Contains(err.Error(), "within") {
 		t.Errorf("broken off: %v", err)
 	}
-	fd := <-pidfd
-	defer unix.Close(fd)
-	ended := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	again(func() error { _, err := unix.Poll(ended, int(startPatience.Milliseconds())); return err })
-	if ended[0].Revents == 0 {
-		t.Error("the service is left")
-		unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-	}
+	hasEnded(t, <-pidfd)
 }
 
 // TestStillListens: who breaks the run off while a service ends is not told that it does not.
@@ -150,30 +134,15 @@ func TestStillListens(t *testing.T) {
 	}
 }
 
-// deafSite has a case whose service listens nowhere. began waits for one, and is its process.
+// deafSite has a case whose service listens nowhere. began waits for one, as signalling says.
 func deafSite(t *testing.T) (s *site, began func() int) {
 	t.Helper()
-	dir := t.TempDir()
-	fifo := filepath.Join(dir, "began")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	server := filepath.Join(dir, "server")
-	if err := os.WriteFile(server, []byte("#!/bin/sh\necho $$ >"+fifo+"\nexec sleep 600\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	server, began := signalling(t, "exec sleep 600")
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { null.Close() })
-	s = &site{dir: dir, server: server, null: null, self: os.Args[0], coldCases: []coldCase{coldQuick}, cold: []netip.AddrPort{address(t)}}
-	return s, func() int {
-		data, err := os.ReadFile(fifo)
-		if err != nil {
-			t.Error(err)
-		}
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
-		return pid
-	}
+	s = &site{dir: t.TempDir(), server: server, null: null, self: os.Args[0], coldCases: []coldCase{coldQuick}, cold: []netip.AddrPort{address(t)}}
+	return s, began
 }

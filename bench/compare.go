@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -19,6 +18,7 @@ type comparing struct {
 	root      string // of the tree
 	base      string // the commit
 	dir       string // for all that is built and measured
+	report    string // the directory that keeps what was measured; "": none
 	rounds    int
 	length    string // of one benchmark
 	skip      string
@@ -31,7 +31,7 @@ type side struct {
 	name     string
 	root     string
 	programs map[string]string // the test program of each package
-	rounds   []string          // its output
+	rounds   []string          // its output in each that was whole
 }
 
 // compareMain fails only where the benchmarks as a whole are slower beyond the tolerance, and that is no chance.
@@ -42,6 +42,7 @@ func compareMain(ctx context.Context, args []string) error {
 	flags.IntVar(&c.rounds, "rounds", 10, "how often each benchmark is run on each side")
 	flags.StringVar(&c.length, "benchtime", "50ms", "how long each is run, as for go test")
 	flags.StringVar(&c.skip, "skip", "Sync|Open|ThousandServices", "leave out benchmarks that match, such as those that wait for the disk")
+	flags.StringVar(&c.report, "report", "bench/report", "write compare-base.txt and compare-head.txt into this `DIRECTORY`")
 	if err := parseAll(flags, args); err != nil {
 		return err
 	}
@@ -73,13 +74,42 @@ func (c *comparing) run(ctx context.Context) error {
 		return err
 	}
 	if err := c.measure(ctx); err != nil {
+		return c.brokenOff(ctx, err)
+	}
+	return errors.Join(c.keep(), c.judge(ctx))
+}
+
+// brokenOff makes what there is to make of the rounds that were whole when something went wrong. Nothing passes by it.
+func (c *comparing) brokenOff(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		err = errInterrupted
+	}
+	whole := len(c.sides[0].rounds)
+	if whole == 0 {
 		return err
 	}
-	return c.judge(ctx)
+	fmt.Fprintf(os.Stderr, "compare: what follows is of %d of %d rounds\n", whole, c.rounds)
+	return errors.Join(err, c.keep(), c.judge(context.WithoutCancel(ctx)))
+}
+
+// keep writes what was measured to where it stays, in the form that benchstat reads.
+func (c *comparing) keep() error {
+	if c.report == "" {
+		return nil
+	}
+	if err := os.MkdirAll(c.report, 0o755); err != nil {
+		return err
+	}
+	for _, s := range c.sides {
+		if err := os.WriteFile(filepath.Join(c.report, "compare-"+s.name+".txt"), []byte(strings.Join(s.rounds, "")), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *comparing) git(ctx context.Context, args ...string) (string, error) {
-	git := exec.CommandContext(ctx, "git", append([]string{"-C", c.root}, args...)...)
+	git := tool(ctx, "git", append([]string{"-C", c.root}, args...)...)
 	out, err := git.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(string(out)))
@@ -100,7 +130,7 @@ func (c *comparing) build(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			build := exec.CommandContext(ctx, "go", "test", "-c", "-o", program, p)
+			build := tool(ctx, "go", "test", "-c", "-o", program, p)
 			build.Dir = s.root
 			if out, err := build.CombinedOutput(); err != nil {
 				return fmt.Errorf("%s: cannot build the benchmarks of %s: %w\n%s", s.name, p, err, out)
@@ -124,31 +154,33 @@ func (c *comparing) build(ctx context.Context) error {
 func (c *comparing) measure(ctx context.Context) error {
 	for round := range c.rounds {
 		fmt.Fprintf(os.Stderr, "compare: round %d of %d\n", round+1, c.rounds)
-		for _, s := range c.sides {
-			s.rounds = append(s.rounds, "")
-		}
+		said := map[*side]string{}
 		for at, p := range sortedKeys(c.sides[0].programs) {
 			for _, s := range turns(c.sides, round+at) {
-				if err := c.measureOne(ctx, s, p, round); err != nil {
+				output, err := c.measureOne(ctx, s, p)
+				if err != nil {
 					return err
 				}
+				said[s] += output
 			}
+		}
+		for _, s := range c.sides {
+			s.rounds = append(s.rounds, said[s])
 		}
 	}
 	return nil
 }
 
-func (c *comparing) measureOne(ctx context.Context, s *side, p string, round int) error {
+func (c *comparing) measureOne(ctx context.Context, s *side, p string) (string, error) {
 	args := []string{"-test.run", "^$", "-test.bench", ".", "-test.benchmem", "-test.benchtime", c.length}
 	if c.skip != "" {
 		args = append(args, "-test.skip", c.skip)
 	}
-	run := exec.CommandContext(ctx, s.programs[p], args...)
+	run := tool(ctx, s.programs[p], args...)
 	run.Dir = filepath.Join(s.root, p)
 	out, err := run.Output()
 	if err != nil {
-		return fmt.Errorf("%s, %s: %w\n%s", s.name, p, err, out)
+		return "", fmt.Errorf("%s, %s: %w\n%s", s.name, p, err, out)
 	}
-	s.rounds[round] += string(out)
-	return nil
+	return string(out), nil
 }

@@ -87,7 +87,8 @@
 // bench-compare builds the benchmarks of both trees and runs them in turns; benchstat compares. It fails if the geometric
 // mean of all that both have is slower by more than 5% and that is no chance; one that is faster, or a single benchmark
 // that scatters, fails nothing. The mean is taken in each round, so that benchstat can say how sure it is of it.
-// Benchmarks that wait for the disk or start processes are left out.
+// Benchmarks that wait for the disk or start processes are left out. What was measured stays in bench/report, also when a
+// round goes wrong or is broken off: then what is said is of the rounds before it, and nothing passes.
 //
 // # The files
 //
@@ -108,6 +109,7 @@
 //	stats.go, result.go            from samples to medians and ratios
 //	judge.go, report.go            verdicts and tables
 //	micro.go                       the micro-benchmarks
+//	tool.go                        programs that are asked to end when a run is broken off
 //	compare.go, verdict.go         those of two commits, in turns; which is slower
 //	markdown.go                    the report as files: JSON for programs, with the version of its form, and Markdown
 //	results.go, published.go       the last whole run, which is kept in the tree, beside what DynaPM publishes of itself

@@ -78,6 +78,10 @@ var others = map[string]func(ctx context.Context, args []string) error{"micro": 
 func run(args []string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		cancel() // by which a second signal ends us at once
+		fmt.Fprintln(os.Stderr, "\nbench: ending what was started; once more ends it at once")
+	})()
 	if len(args) > 0 && others[args[0]] != nil {
 		return status(others[args[0]](ctx, args[1:]))
 	}

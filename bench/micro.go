@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -36,10 +35,14 @@ func microMain(ctx context.Context, args []string) error {
 		return err
 	}
 	defer file.Close()
-	run := exec.CommandContext(ctx, "go", append([]string{"test", "-p", "1", "-run", "^$", "-bench", ".", "-benchmem",
+	run := tool(ctx, "go", append([]string{"test", "-p", "1", "-run", "^$", "-bench", ".", "-benchmem",
 		"-benchtime", *length, "-count", strconv.Itoa(*rounds)}, packages...)...)
 	run.Stdout, run.Stderr = io.MultiWriter(os.Stdout, file), os.Stderr
-	return run.Run()
+	err = run.Run()
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }
 
 // parseAll parses a command line of flags and nothing else.

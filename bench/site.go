@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -74,7 +73,7 @@ func (s *site) furnish(ctx context.Context) error {
 }
 
 func build(ctx context.Context, program, from string) error {
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", program, from)
+	build := tool(ctx, "go", "build", "-trimpath", "-o", program, from)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("cannot build %s: %w\n%s", from, err, out)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -84,7 +83,7 @@ func (c *comparing) files(kind string, samples func(s *side, round int) (string,
 
 func (c *comparing) stat(ctx context.Context, args ...string) (string, error) {
 	var complaints strings.Builder
-	run := exec.CommandContext(ctx, "go", append([]string{"run", benchstat}, args...)...)
+	run := tool(ctx, "go", append([]string{"run", benchstat}, args...)...)
 	run.Stderr = &complaints
 	out, err := run.Output()
 	if err != nil {
