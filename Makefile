@@ -71,7 +71,7 @@ bench-cold: ## measure what the engine adds to the start of a service, beside a 
 bench-quick: ## the short comparison that CI makes, in about a minute; its report is in bench/report/ (ROUNDS=5)
 	@CGO_ENABLED=0 $(GO) run ./bench -quick -incomplete -rounds $(or $(ROUNDS),5) -report bench/report
 
-bench-compare: ## fail if the micro-benchmarks are slower than those of another commit (BASE=main ROUNDS=10)
+bench-compare: ## fail if the micro-benchmarks are slower than those of another commit (BASE=ref is wanted, such as main; ROUNDS=10)
 	@$(GO) run ./bench compare -base "$(BASE)" -rounds $(or $(ROUNDS),10)
 
 clean: ## remove what make built
