@@ -48,7 +48,8 @@ func measureEvents(ctx context.Context, b *bench) error {
 
 // holdEvents opens streams, and listens for a while when all are there.
 func holdEvents(ctx context.Context, r running, n, seconds int) (Sample, error) {
-	if _, err := closedLoop(ctx, r, smallRequest, eventsAtOnce, eventsAtOnce*10, false); err != nil { // to warm up
+	warmth, err := closedLoop(ctx, r, smallRequest, eventsAtOnce, eventsAtOnce*10, false)
+	if err != nil {
 		return Sample{}, err
 	}
 	before, err := memoryOf(r.pids)
@@ -76,6 +77,7 @@ func holdEvents(ctx context.Context, r running, n, seconds int) (Sample, error) 
 		return Sample{}, err
 	}
 	sample := l.outcome.sample(float64(n), usedAfter-used)
+	sample.Errors = merged(sample.Errors, warmth.Errors)
 	if r.kind != kindDirect {
 		sample.Memory = after.resident - before.resident
 	}

@@ -31,7 +31,8 @@ func measureIdle(ctx context.Context, b *bench) error {
 // holdIdle opens connections, has each make one request, and looks at the memory. Then each makes another, to show that
 // it was kept.
 func holdIdle(ctx context.Context, r running, n int) (Sample, error) {
-	if _, err := closedLoop(ctx, r, smallRequest, idleAtOnce, idleAtOnce*10, false); err != nil { // to warm up
+	warmth, err := closedLoop(ctx, r, smallRequest, idleAtOnce, idleAtOnce*10, false)
+	if err != nil {
 		return Sample{}, err
 	}
 	before, err := memoryOf(r.pids)
@@ -44,7 +45,7 @@ func holdIdle(ctx context.Context, r running, n int) (Sample, error) {
 			l.close()
 		}
 	}()
-	sample := Sample{Work: float64(n)}
+	sample := Sample{Work: float64(n), Errors: warmth.Errors}
 	ask := func(l *load) error {
 		o, err := l.run(ctx, l.count)
 		sample.Errors = merged(sample.Errors, o.Errors)
