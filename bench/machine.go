@@ -51,15 +51,23 @@ func versions(chosen []contender, engine string) map[string]string {
 		case kindSablier:
 			out[c.name] = sablierVersion()
 		}
-	}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, m := range info.Deps {
-			if m.Path == "github.com/valyala/fasthttp" {
-				out["fasthttp"] = m.Version
-			}
+		if c.name == "fasthttp" {
+			out[c.name] = fasthttpVersion()
 		}
 	}
 	return out
+}
+
+// fasthttpVersion is that of the package that this program is built with.
+func fasthttpVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/valyala/fasthttp" {
+				return m.Version
+			}
+		}
+	}
+	return "unknown"
 }
 
 // firstLine of what a program prints, less the words that lead to the number.
