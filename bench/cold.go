@@ -17,7 +17,7 @@ func coldOf(cases ...coldCase) scenario {
 		name:  "cold",
 		title: "cold starts",
 		columns: []metric{
-			{"first byte ms", p50Ms, "%.2f", less}, {"p99 ms", p99Ms, "%.2f", less}, {"over direct, p50 ms", over50Ms, "%.2f", less},
+			{"first byte ms", p50Ms, "%.2f", less}, {"starts", starts, "%.0f", neither}, {"p99 ms", p99Ms, "%.2f", less}, {"over direct, p50 ms", over50Ms, "%.2f", less},
 			{"p99 over direct's p99, ms", beyond99Ms, "%.2f", less}, {"p99 of the differences within a cycle, ms", over99Ms, "%.2f", less},
 			{"CPU ms/start", cpuMsPerWork, "%.2f", less}, {"keeper CPU", keeperMs, "%.2f", less}, {"all CPU, stop", stopMs, "%.2f", less},
 		},
@@ -41,6 +41,7 @@ const (
 	coldSettle  = 60 * time.Millisecond // what a start or a stop leaves to be done afterwards: the log, the store
 )
 
+func starts(s Sample) float64     { return s.Work }
 func over50Ms(s Sample) float64   { return micros(s.Over50) / 1e3 }
 func beyond99Ms(s Sample) float64 { return micros(s.Beyond99) / 1e3 }
 func over99Ms(s Sample) float64   { return micros(s.Over99) / 1e3 }

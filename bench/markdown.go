@@ -51,7 +51,7 @@ func markdownScenario(w io.Writer, s *Scenario) {
 		if len(c.Series) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s, median of %s:\n\n", c.Name, plural(len(c.Series[0].Samples), "round"))
+		fmt.Fprintf(w, "\n%s, %s:\n\n", c.Name, roundsOf(c))
 		markdownTable(w, caseTable(c, columnsOf(s.Name)))
 		if lines := errorLines(c); len(lines) > 0 {
 			fmt.Fprintf(w, "\n- %s\n", strings.Join(lines, "\n- "))

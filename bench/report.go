@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -33,6 +34,9 @@ func heading(r *Report) []string {
 			r.Date.Format("2006-01-02 15:04")),
 		strings.Join(named, ", "),
 	}
+	if len(r.Part) > 0 {
+		lines = append(lines, "This is no whole run: "+strings.Join(r.Part, "; ")+".")
+	}
 	if r.Machine.Load > float64(r.Machine.Cores)/2 {
 		lines = append(lines, fmt.Sprintf("The machine was busy with other work: its load was %.1f before the run. "+
 			"Trust ratios, and those with a wide range little.", r.Machine.Load))
@@ -45,7 +49,7 @@ func printScenario(w io.Writer, s *Scenario) {
 		if len(c.Series) == 0 {
 			continue
 		}
-		fmt.Fprintf(w, "\n%s: %s, median of %s\n", s.Title, c.Name, plural(len(c.Series[0].Samples), "round"))
+		fmt.Fprintf(w, "\n%s: %s, %s\n", s.Title, c.Name, roundsOf(c))
 		printCase(w, c, columnsOf(s.Name))
 		printErrors(w, c)
 	}
@@ -66,39 +70,48 @@ func printCase(w io.Writer, c Case, columns []metric) {
 	}
 }
 
-// caseTable has the titles, and for each contender the middle of each figure, of the first one the range too, and how it
-// compares with the best peer's.
+// caseTable has the titles, and for each contender the middle of each figure, of the first one the range too if there was
+// more than one round, how it compares with the best peer's, and how often something went wrong if it did for anybody.
 func caseTable(c Case, columns []metric) [][]string {
-	titles := []string{"", columns[0].title, "least..most"}
 	of := columns[0].of
+	ranged := slices.ContainsFunc(c.Series, func(s Series) bool { return len(s.Samples) > 1 })
+	errors := slices.ContainsFunc(c.Series, func(s Series) bool { return s.wrong() > 0 })
 	peer, hasPeer := c.find(of, columns[0].wants == more, peerKinds...)
-	if hasPeer {
-		titles = append(titles, "to best peer")
+	add := func(cells []string, wanted bool, cell string) []string {
+		if wanted {
+			cells = append(cells, cell)
+		}
+		return cells
 	}
+	titles := add(add([]string{"", columns[0].title}, ranged, "least..most"), hasPeer, "to best peer")
 	for _, column := range columns[1:] {
 		titles = append(titles, column.title)
 	}
-	rows := [][]string{titles}
+	rows := [][]string{add(titles, errors, "errors")}
 	for _, s := range c.Series {
 		each := spreadOf(s.values(of))
-		cells := []string{s.Contender, fmt.Sprintf(columns[0].scale, each.Median),
-			fmt.Sprintf(columns[0].scale+".."+columns[0].scale, each.Min, each.Max)}
-		nothing := s.Kind == kindDirect && each.Max == 0
-		if nothing {
-			cells[1], cells[2] = "", ""
+		middle, reach, ratio := fmt.Sprintf(columns[0].scale, each.Median),
+			fmt.Sprintf(columns[0].scale+".."+columns[0].scale, each.Min, each.Max), ""
+		if s.Kind == kindDirect && each.Max == 0 {
+			middle, reach = "", ""
+		} else if hasPeer {
+			ratio = toPeer(s, peer, of)
 		}
-		switch {
-		case hasPeer && nothing:
-			cells = append(cells, "")
-		case hasPeer:
-			cells = append(cells, toPeer(s, peer, of))
-		}
+		cells := add(add([]string{s.Contender, middle}, ranged, reach), hasPeer, ratio)
 		for _, column := range columns[1:] {
 			cells = append(cells, fmt.Sprintf(column.scale, s.middle(column.of)))
 		}
-		rows = append(rows, cells)
+		rows = append(rows, add(cells, errors, wrongCell(s)))
 	}
 	return rows
+}
+
+// wrongCell counts what went wrong, of which no figure of the row is made; of whom it was too much is said.
+func wrongCell(s Series) string {
+	if !s.sound() {
+		return fmt.Sprintf("%d: not to be compared", s.wrong())
+	}
+	return fmt.Sprint(s.wrong())
 }
 
 // toPeer compares a contender with the best peer; with one that costs nothing at all there is no comparing, nor is there of
@@ -160,7 +173,10 @@ func verdictTable(verdicts []Verdict) [][]string {
 		}
 		ours, reach := "not measured", ""
 		if !v.Missing {
-			ours, reach = figure(v.Ours.Median)+v.Unit, figure(v.Ours.Min)+".."+figure(v.Ours.Max)
+			ours = figure(v.Ours.Median) + v.Unit
+		}
+		if v.Ours.Min != v.Ours.Max {
+			reach = figure(v.Ours.Min) + ".." + figure(v.Ours.Max)
 		}
 		goal, goalMet := "", ""
 		if v.Goal != 0 {
@@ -187,6 +203,14 @@ func (v Verdict) word(met bool) string {
 		return "NOT MET: errors"
 	}
 	return "NOT MET"
+}
+
+// roundsOf says of how many rounds a table is the middle.
+func roundsOf(c Case) string {
+	if n := len(c.Series[0].Samples); n > 1 {
+		return fmt.Sprintf("median of %d rounds", n)
+	}
+	return "1 round"
 }
 
 func columnsOf(name string) []metric {

@@ -120,6 +120,21 @@ func TestNobodyToCompareWith(t *testing.T) {
 	}
 }
 
+// TestErrorsInTheRow: who has errors is seen to have them beside the figures, and of one round no range is said.
+func TestErrorsInTheRow(t *testing.T) {
+	sablier := series("sablier", kindSablier, 1)
+	sablier.Samples[0].Work, sablier.Samples[0].Errors = 30, map[string]int{"status 502": 3}
+	c := Case{Series: []Series{series(ourName, kindOurs, 2), sablier}}
+	rows := caseTable(c, []metric{{"ms", p50Ms, "%.3f", less}, {"starts", starts, "%.0f", neither}})
+	if got := fmt.Sprint(rows); got != "[[ ms starts errors] [dynapm 0.002 1 0] [sablier 0.001 30 3: not to be compared]]" {
+		t.Error(got)
+	}
+	rows = caseTable(Case{Series: c.Series[:1]}, []metric{{"ms", p50Ms, "%.3f", less}})
+	if got := fmt.Sprint(rows); got != "[[ ms] [dynapm 0.002]]" {
+		t.Error(got)
+	}
+}
+
 func TestAddedLatency(t *testing.T) {
 	c := Case{Name: "1 connection", Series: []Series{
 		series(ourName, kindOurs, 30, 50), series("nginx-1", kindNginx, 50, 70), series("nginx-2", kindNginx, 60, 80),
