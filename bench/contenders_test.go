@@ -51,14 +51,15 @@ func TestQuickContenders(t *testing.T) {
 }
 
 func TestCommandLine(t *testing.T) {
-	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"more"}, {"-no-such"}, {"-scenario", "none"}} {
+	for _, args := range [][]string{{"-rounds", "0"}, {"-scale", "0"}, {"more"}, {"-no-such"}, {"-scenario", "none"},
+		{"-quick", "-scenario", "small"}} {
 		c, err := parseCommand(args)
-		if _, err = chooseScenarios(c.scenario, err); err == nil {
+		if _, err = c.chosen(err); err == nil {
 			t.Errorf("%q is taken", args)
 		}
 	}
 	c, err := parseCommand([]string{"-scenario", "quiet,small"})
-	chosen, err := chooseScenarios(c.scenario, err)
+	chosen, err := c.chosen(err)
 	if err != nil || len(chosen) != 2 || chosen[0].name != "quiet" || chosen[1].name != "small" {
 		t.Errorf("%v, %v", chosen, err)
 	}

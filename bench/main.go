@@ -89,10 +89,7 @@ func run(args []string) int {
 	if errors.Is(err, flag.ErrHelp) {
 		return exitDone
 	}
-	chosen, err := chooseScenarios(c.scenario, err)
-	if c.quick {
-		chosen = quickScenarios()
-	}
+	chosen, err := c.chosen(err)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return exitUsage
@@ -124,12 +121,20 @@ func status(err error) int {
 	return exitFailed
 }
 
-func chooseScenarios(names string, err error) ([]scenario, error) {
-	if err != nil || names == "all" {
-		return scenarios(), err
+// chosen are the scenarios that the command line asks for.
+func (c command) chosen(err error) ([]scenario, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case c.quick && c.scenario != "all":
+		return nil, errors.New("-quick has scenarios of its own, and -scenario cannot choose among them")
+	case c.quick:
+		return quickScenarios(), nil
+	case c.scenario == "all":
+		return scenarios(), nil
 	}
 	var chosen []scenario
-	for name := range strings.SplitSeq(names, ",") {
+	for name := range strings.SplitSeq(c.scenario, ",") {
 		at := slices.IndexFunc(scenarios(), func(s scenario) bool { return s.name == name })
 		if at < 0 {
 			return nil, fmt.Errorf("there is no scenario %q: there are %s", name, scenarioNames())
@@ -167,17 +172,42 @@ func (c command) measure(ctx context.Context, chosen []scenario) (Report, error)
 	}
 	defer s.close()
 	report.Versions = versions(contenders, s.engine)
+	report.Part = c.part(chosen)
 	for _, sc := range chosen {
 		result, err := sc.run(ctx, s, contenders, c.options)
 		report.Scenarios = append(report.Scenarios, *result)
 		report.Incomplete = report.Incomplete || len(result.Failed) > 0
 		if err != nil {
-			report.Incomplete = true
+			report.Incomplete, report.Part = true, append(report.Part, fmt.Sprintf("it ended in %s: %v", sc.name, err))
 			return report, err
 		}
 	}
-	report.Whole = len(chosen) == len(scenarios()) && c.only == ""
+	report.Whole = len(report.Part) == 0
 	return report, nil
+}
+
+// wholeRounds is how many make bench measures.
+const wholeRounds = 4
+
+// part is what makes a run less than a whole one of the tree, if it comes to its end. Who is not installed, or fails, does
+// not: that is said in the report.
+func (c command) part(chosen []scenario) (reasons []string) {
+	for _, reason := range []struct {
+		holds bool
+		text  string
+	}{
+		{c.quick || len(chosen) < len(scenarios()), fmt.Sprintf("%d of %d scenarios", len(chosen), len(scenarios()))},
+		{c.rounds < wholeRounds, plural(c.rounds, "round") + fmt.Sprintf(" in place of %d", wholeRounds)},
+		{c.scale < 1, fmt.Sprintf("%g of the size of each measurement", c.scale)},
+		{c.only != "", "contenders " + c.only},
+		{c.engine != "", "an engine built elsewhere"},
+		{c.beside != "", "another engine beside it"},
+	} {
+		if reason.holds {
+			reasons = append(reasons, reason.text)
+		}
+	}
+	return reasons
 }
 
 // asTyped is the command line as somebody types it who has the tree.

@@ -18,7 +18,8 @@ type Report struct {
 	Versions   map[string]string `json:"versions"`
 	LeftOut    []string          `json:"leftOut,omitempty"` // contenders that were not measured, and why
 	Incomplete bool              `json:"incomplete"`        // a peer is left out or failed, or the run was broken off
-	Whole      bool              `json:"whole,omitempty"`   // all scenarios were run, to their end
+	Whole      bool              `json:"whole,omitempty"`   // all scenarios were run in their size, to their end
+	Part       []string          `json:"part,omitempty"`    // why it is not
 	Scenarios  []Scenario        `json:"scenarios"`
 }
 

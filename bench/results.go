@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -30,7 +31,7 @@ func resultsMain(_ context.Context, args []string) error {
 		return err
 	}
 	if !r.Whole {
-		return fmt.Errorf("%s is not kept: it is of a part of the scenarios or contenders, or was broken off", *from)
+		return fmt.Errorf("%s is not kept, since it is no whole run: %s", *from, cmp.Or(strings.Join(r.Part, "; "), "it does not say why"))
 	}
 	data, err := compactJSON(r)
 	if err == nil {
@@ -81,7 +82,11 @@ func compactJSON(r *Report) ([]byte, error) {
 // resultsPage is the page of a run that is kept.
 func resultsPage(r *Report) []byte {
 	var w bytes.Buffer
-	fmt.Fprintf(&w, "# The last whole run of make bench\n\n%s\n", strings.Join(heading(r), "  \n"))
+	fmt.Fprintf(&w, "# The last whole run of make bench\n\n")
+	if r.Incomplete {
+		fmt.Fprintf(&w, "This run is incomplete: contenders were left out, or failed, as is said below.\n\n")
+	}
+	fmt.Fprintf(&w, "%s\n", strings.Join(heading(r), "  \n"))
 	fmt.Fprintf(&w, "\n    %s\n", strings.Join(r.Command, " "))
 	fmt.Fprintf(&w, "\nMade from [%s](%s) by `make bench-results`; doc.go says what is measured, and how.\n", keptReport, keptReport)
 	if len(r.LeftOut) > 0 {

@@ -44,10 +44,11 @@ func TestResultsCommand(t *testing.T) {
 		return resultsMain(t.Context(), []string{"-from", from, "-into", dir})
 	}
 	r := exampleReport()
-	if err := keep(&r); err == nil {
-		t.Error("a part is kept as a whole run")
+	r.Part = []string{"0.001 of the size"}
+	if err := keep(&r); err == nil || !strings.Contains(err.Error(), r.Part[0]) {
+		t.Errorf("a part is kept as a whole run: %v", err)
 	}
-	r.Whole = true
+	r.Whole, r.Part = true, nil
 	if err := keep(&r); err != nil {
 		t.Fatal(err)
 	}
@@ -58,6 +59,38 @@ func TestResultsCommand(t *testing.T) {
 	back, err := readReport(filepath.Join(dir, keptReport))
 	if err != nil || !bytes.Equal(page, resultsPage(back)) {
 		t.Errorf("the page is not made of what was kept: %v", err)
+	}
+	if first := bytes.Join(bytes.SplitN(page, []byte("\n"), 4)[:3], nil); !bytes.Contains(first, []byte("This run is incomplete")) {
+		t.Errorf("an incomplete run begins with %s", first)
+	}
+}
+
+// TestPart: a run is whole in the size in which make bench makes it, and nothing less is.
+func TestPart(t *testing.T) {
+	part := func(args ...string) string {
+		c, err := parseCommand(args)
+		chosen, err := c.chosen(err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(c.part(chosen), "; ")
+	}
+	if why := part("-incomplete", "-rounds", "4", "-scale", "1", "-report", "x"); why != "" {
+		t.Errorf("as make bench runs it: %s", why)
+	}
+	if why := part("-rounds", "7"); why != "" {
+		t.Errorf("with more rounds: %s", why)
+	}
+	for args, want := range map[string]string{
+		"-rounds=1 -scale=0.001": "1 round in place of 4; 0.001 of the size of each measurement",
+		"-quick":                 "2 of 8 scenarios",
+		"-scenario=small,cold":   "2 of 8 scenarios",
+		"-only=dynapm,direct":    "contenders dynapm,direct",
+		"-engine=x -beside=y":    "an engine built elsewhere; another engine beside it",
+	} {
+		if got := part(strings.Fields(args)...); got != want {
+			t.Errorf("%s: %q", args, got)
+		}
 	}
 }
 
