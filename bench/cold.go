@@ -107,13 +107,13 @@ func judgeColdCase(s *Scenario, c Case, of coldCase) {
 			must += of.share * direct.middle(p50Ms)
 		}
 	}
-	verdicts := []Verdict{{What: "over direct, p50, " + c.Name, Unit: " ms", Must: must}}
+	verdicts := []Verdict{{What: "over direct, p50, " + c.Name, Unit: unitMs, Must: must}}
 	figures := []func(Sample) float64{over50Ms}
 	if of.form == formList {
-		verdicts = append(verdicts, Verdict{What: "p99 over direct's p99, " + c.Name, Unit: " ms", Must: coldMust99})
+		verdicts = append(verdicts, Verdict{What: "p99 over direct's p99, " + c.Name, Unit: unitMs, Must: coldMust99})
 		figures = append(figures, beyond99Ms)
 	}
-	verdicts = append(verdicts, Verdict{What: "CPU of the engine, " + c.Name, Unit: " ms", Must: coldMustCPU})
+	verdicts = append(verdicts, Verdict{What: "CPU of the engine, " + c.Name, Unit: unitMs, Must: coldMustCPU})
 	figures = append(figures, cpuMsPerWork)
 	for n, v := range verdicts {
 		s.Verdicts = append(s.Verdicts, c.absolute(v, figures[n]))

@@ -79,6 +79,10 @@
 // for the log and the store; that of the stop which follows is told apart. The CPU of a direct start is the service's own,
 // which is what the others are to be seen beside: a machine that is slow at running programs is so for all.
 //
+// The client of the direct start asks every 100 us, and has to share the cores with what it waits for. On a busy
+// machine a gateway may seem to be quicker than no gateway. So a figure below -1 ms, and all of a scenario that begins on
+// a machine whose load is above its cores, is "met, disturbed" at best.
+//
 // Each scenario can be made smaller (-scale) or repeated more often (-rounds): many short rounds even out a noisy machine
 // better than few long ones.
 //

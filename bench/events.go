@@ -91,6 +91,6 @@ func judgeEvents(s *Scenario) {
 				direct.middle(worstMs)))
 		}
 		s.Verdicts = append(s.Verdicts, c.absolute(Verdict{What: "growth for each stream", Unit: " KiB", Must: eventsMemoryMust}, memoryPerWork))
-		s.Verdicts = append(s.Verdicts, c.absolute(Verdict{What: "the latest event", Unit: " ms", Must: eventsLateMust}, worstMs))
+		s.Verdicts = append(s.Verdicts, c.absolute(Verdict{What: "the latest event", Unit: unitMs, Must: eventsLateMust}, worstMs))
 	}
 }

@@ -15,6 +15,8 @@ type Verdict struct {
 	Wrong   bool    `json:"wrong,omitempty"`   // something of ours went wrong: it is not met, whatever the figure
 	Met     bool    `json:"met"`
 	GoalMet bool    `json:"goalMet"`
+	// Disturbed: the machine had other work, so that the figure says less than its verdict.
+	Disturbed bool `json:"disturbed,omitempty"`
 }
 
 // judge compares the median with what is wanted. What is missing is not met, and a ratio to nothing is missing: neither
@@ -38,6 +40,20 @@ func (v Verdict) judge() Verdict {
 func (c Case) has(kinds ...string) bool {
 	return slices.ContainsFunc(c.Series, func(s Series) bool { return slices.Contains(kinds, s.Kind) })
 }
+
+// disturbedBelow is by how much a gateway may seem to be quicker than the start without it, in ms: more is no merit of it.
+const disturbedBelow = -1
+
+// disturb marks what other work has disturbed: all of a scenario that began on a machine with more to do than it has
+// cores, and what is below nothing.
+func (s *Scenario) disturb(cores int) {
+	for i := range s.Verdicts {
+		v := &s.Verdicts[i]
+		v.Disturbed = s.Load > float64(cores) || v.Unit == unitMs && v.Ours.Median < disturbedBelow
+	}
+}
+
+const unitMs = " ms"
 
 // against makes the verdict on a ratio to the best peer in a case. There is none if all peers are left out; if all that
 // there are answer with errors it is missing.

@@ -15,7 +15,7 @@ import (
 )
 
 func thisMachine() Machine {
-	m := Machine{CPU: "unknown CPU", Cores: runtime.NumCPU(), Kernel: "unknown", Go: runtime.Version()}
+	m := Machine{CPU: "unknown CPU", Cores: runtime.NumCPU(), Kernel: "unknown", Go: runtime.Version(), Load: loadOfMinute()}
 	if data, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(data)) {
 			if name, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(name) == "model name" {
@@ -24,15 +24,19 @@ func thisMachine() Machine {
 			}
 		}
 	}
-	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
-		first, _, _ := strings.Cut(string(data), " ")
-		m.Load, _ = strconv.ParseFloat(first, 64)
-	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		m.Kernel = unix.ByteSliceToString(name.Release[:])
 	}
 	return m
+}
+
+func loadOfMinute() (load float64) {
+	if data, err := os.ReadFile("/proc/loadavg"); err == nil {
+		first, _, _ := strings.Cut(string(data), " ")
+		load, _ = strconv.ParseFloat(first, 64)
+	}
+	return load
 }
 
 // versions of the contenders, as they say themselves.

@@ -197,6 +197,8 @@ func figure(x float64) string {
 
 func (v Verdict) word(met bool) string {
 	switch {
+	case met && v.Disturbed:
+		return "met, disturbed"
 	case met:
 		return "met"
 	case v.Wrong:

@@ -36,6 +36,7 @@ type Machine struct {
 type Scenario struct {
 	Name     string    `json:"name"`
 	Title    string    `json:"title"`
+	Load     float64   `json:"load,omitempty"` // of the minute before it
 	Cases    []Case    `json:"cases"`
 	Verdicts []Verdict `json:"verdicts"`
 	Notes    []string  `json:"notes,omitempty"`

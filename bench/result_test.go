@@ -135,6 +135,20 @@ func TestErrorsInTheRow(t *testing.T) {
 	}
 }
 
+// TestDisturbed: what the gateway cannot have gained, and what was measured on a busy machine, is not plainly met.
+func TestDisturbed(t *testing.T) {
+	for _, c := range []struct {
+		load, median float64
+		want         string
+	}{{2, 0.1, "met"}, {2.1, 0.1, "met, disturbed"}, {0, -0.9, "met"}, {0, -19, "met, disturbed"}, {9, 3, "NOT MET"}} {
+		s := Scenario{Load: c.load, Verdicts: []Verdict{Verdict{Unit: unitMs, Ours: spread{Median: c.median}, Must: 1}.judge()}}
+		s.disturb(2)
+		if got := s.Verdicts[0].word(s.Verdicts[0].Met); got != c.want {
+			t.Errorf("load %v, %v ms: %s", c.load, c.median, got)
+		}
+	}
+}
+
 func TestAddedLatency(t *testing.T) {
 	c := Case{Name: "1 connection", Series: []Series{
 		series(ourName, kindOurs, 30, 50), series("nginx-1", kindNginx, 50, 70), series("nginx-2", kindNginx, 60, 80),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ type bench struct {
 
 // run measures a scenario. What was measured before it was broken off is in the result all the same.
 func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o options) (*Scenario, error) {
-	b := &bench{options: o, scenario: sc, site: s, result: &Scenario{Name: sc.name, Title: sc.title}}
+	b := &bench{options: o, scenario: sc, site: s, result: &Scenario{Name: sc.name, Title: sc.title, Load: loadOfMinute()}}
 	if sc.rounds > 0 {
 		b.options.rounds = min(o.rounds, sc.rounds)
 	}
@@ -83,6 +84,7 @@ func (sc scenario) run(ctx context.Context, s *site, chosen []contender, o optio
 		b.result.Cases[i].arrange(b.up)
 	}
 	sc.judge(b.result)
+	b.result.disturb(runtime.NumCPU())
 	return b.result, err
 }
 
