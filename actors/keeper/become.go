@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"dynapm/actors/keeper/failpoint"
 
@@ -50,7 +51,13 @@ type becoming struct {
 }
 
 // needed is false for what fork can do by itself.
-func (b *becoming) needed() bool { return b.Umask != nil || b.Files > 0 || b.Data > 0 }
+//
+// An account is not left to it: from the moment a child has its account's uid, any
+// process of that uid may stop it. syscall.ForkExec waits for the exec with a
+// thread that the whole runtime will wait for at its next garbage collection.
+func (b *becoming) needed() bool {
+	return b.As != nil || b.Umask != nil || b.Files > 0 || b.Data > 0
+}
 
 // toldFd is where a becoming child says why it failed. It is closed by the exec.
 const toldFd = 3
@@ -60,7 +67,10 @@ var ownArgv []string
 
 const ownPath = "/proc/self/exe"
 
-// viaSelf forks a child that becomes the program.
+// becomeTimeout is how long a child may take to become its program.
+var becomeTimeout = 10 * time.Second
+
+// viaSelf forks a child that becomes the program, for untilBecome to wait for.
 func (p *program) viaSelf(attr syscall.ProcAttr) (int, error) {
 	text, err := json.Marshal(p.becoming)
 	if err != nil {
@@ -70,20 +80,45 @@ func (p *program) viaSelf(attr syscall.ProcAttr) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer told.Close()
 	attr.Dir, attr.Files = "/", append(slices.Clip(attr.Files), tell.Fd())
 	argv := append(slices.Clip(ownArgv), "-become="+string(text))
 	pid, err := syscall.ForkExec(ownPath, argv, &attr)
 	tell.Close()
 	if err != nil {
+		told.Close()
 		return 0, err
 	}
-	failpoint.Reached("keeper.becoming")
-	said, err := io.ReadAll(told)
-	if err == nil && len(said) > 0 {
-		err = errors.New(string(said))
+	p.told = told
+	return pid, nil
+}
+
+// untilBecome waits until the child is the program. That may take for ever: the
+// child is stopped, or a file system does not answer.
+func (p *program) untilBecome() error {
+	if p.told == nil {
+		return nil
 	}
-	return pid, err
+	failpoint.Reached("keeper.becoming")
+	p.told.SetReadDeadline(time.Now().Add(becomeTimeout))
+	said, err := io.ReadAll(p.told)
+	switch {
+	case len(said) > 0:
+		return p.failure(errors.New(string(said)))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return p.failure(fmt.Errorf("%s is not executed after %v: its process was stopped, or a file system hangs", p.path, becomeTimeout))
+	case err != nil:
+		return p.failure(err)
+	}
+	return nil
+}
+
+// failure names the command and its user: what may fail for one works for
+// another.
+func (p *program) failure(err error) error {
+	if p.as != nil {
+		return fmt.Errorf("cannot run %s as uid %d: %w", p.argv[0], p.as.UID, err)
+	}
+	return fmt.Errorf("cannot run %s: %w", p.argv[0], err)
 }
 
 // become is the child's side. It returns only if it fails.
@@ -146,14 +181,6 @@ func (a *Account) assume() error {
 	return nil
 }
 
-// credential is the account for fork; nil stays nil.
-func (a *Account) credential() *syscall.Credential {
-	if a == nil {
-		return nil
-	}
-	return &syscall.Credential{Uid: a.UID, Gid: a.GID, Groups: a.Groups}
-}
-
 // asked names what of a command a keeper of the first protocol would overlook.
 func (c Command) asked() string {
 	var names []string
@@ -168,12 +195,4 @@ func (c Command) asked() string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// suffix is for messages: what may fail for one user works for another.
-func (a *Account) suffix() string {
-	if a == nil {
-		return ""
-	}
-	return fmt.Sprintf(" as uid %d", a.UID)
 }

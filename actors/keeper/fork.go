@@ -28,6 +28,7 @@ func (p *program) settle(c Command, groups *cgroups) error {
 		As: p.as, Umask: c.Umask, Files: c.Limits.Files,
 		Dir: []byte(p.dir), Path: []byte(p.path), Argv: toBytes(p.argv),
 	}
+	p.apart = mayHang(p.dir) || mayHang(p.path)
 	p.limits = c.Limits
 	if c.Role != RoleService {
 		return nil // what it leaves behind is not ours to hold together
@@ -40,6 +41,21 @@ func (p *program) settle(c Command, groups *cgroups) error {
 		p.unbound(err)
 	}
 	return nil
+}
+
+// mayHang tells whether a file is where somebody else than the kernel has to answer
+// for it: on another machine, or a process.
+func mayHang(path string) bool {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return true // then let that child meet it
+	}
+	switch int64(fs.Type) {
+	case unix.NFS_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+		unix.CEPH_SUPER_MAGIC, unix.AFS_SUPER_MAGIC, unix.V9FS_MAGIC, unix.FUSE_SUPER_MAGIC:
+		return true
+	}
+	return false
 }
 
 // unbound falls back on what can be had without a control group that has the
@@ -81,7 +97,7 @@ func (p *program) fork() (Process, error) {
 	}
 	pid, err := p.forkInto(attr)
 	if err != nil {
-		return Process{}, fmt.Errorf("cannot run %s%s: %w", p.argv[0], p.as.suffix(), err)
+		return Process{}, p.failure(err)
 	}
 	// Even if it ended already it is there, as a zombie: only the reaper
 	// takes it away, and it waits for the lock.
@@ -130,10 +146,9 @@ func isForbidden(err error) bool {
 }
 
 func (p *program) forkOnce(attr *syscall.ProcAttr) (pid int, err error) {
-	if p.becoming.needed() {
+	if p.apart || p.becoming.needed() {
 		return p.viaSelf(*attr)
 	}
-	attr.Sys.Credential = p.as.credential()
 	if pid, err = syscall.ForkExec(p.path, p.argv, attr); err != nil {
 		err = execError(p.path, err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"dynapm/actors/keeper/failpoint"
 
@@ -38,26 +39,65 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 			return
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.mayLaunch(e, l); err != nil {
+	k, err := s.fork(e, l, p)
+	if err != nil {
 		e.send(reply(id, err))
 		return
 	}
+	// What the child does until it is the program may take long, or be held up
+	// by whoever may send it signals: nobody else waits for that.
+	if err := p.untilBecome(); err != nil {
+		s.giveUp(e, id, k, err)
+		return
+	}
+	s.begin(e, id, k)
+}
+
+// fork forks a command and takes its child into care.
+func (s *server) fork(e *engine, l *launch, p *program) (*kept, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.mayLaunch(e, l); err != nil {
+		return nil, err
+	}
+	defer s.forked() // after a failure too there may be a child
 	// The lock is held from the fork until the child is registered, so that
 	// the reaper meets no child it does not know.
 	process, err := p.fork()
 	if err != nil {
-		s.forked() // there may be a child even so
-		e.send(reply(id, err))
-		return
+		return nil, err
 	}
 	failpoint.Reached("keeper.forked")
-	s.keep(&kept{Process: process, token: l.Token})
+	k := &kept{Process: process, token: l.Token, begun: make(chan struct{})}
+	s.keep(k)
+	return k, nil
+}
+
+// begin says that a command runs, before anything else of it is told.
+func (s *server) begin(e *engine, id uint64, k *kept) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	failpoint.Reached("keeper.launched")
-	// Within the lock too: so the reply is sent before the notice of its exit.
+	process := k.Process
+	process.Ready = false // told by a notice of its own
 	e.send(frame{Do: doReply, ID: id, Process: &process})
-	s.forked()
+	close(k.begun)
+	if k.Ready {
+		s.tellReady(k)
+	}
+}
+
+// giveUp ends the child of a launch that has come to nothing, and then says so.
+func (s *server) giveUp(e *engine, id uint64, k *kept, cause error) {
+	s.mu.Lock()
+	k.failedFor = e
+	close(k.begun)
+	process := k.Process
+	s.mu.Unlock()
+	if err := s.signal(process, syscall.SIGKILL); err != nil && !errors.Is(err, ErrEnded) {
+		cause = fmt.Errorf("%w; %w", cause, err)
+	}
+	e.send(reply(id, cause))
 }
 
 // launched answers a repeated request, as far as it can be answered without
@@ -128,10 +168,13 @@ type program struct {
 	as     *Account
 	// becoming is what the child has to do itself, if anything.
 	becoming becoming
-	limits   Limits
-	group    *cgroup // nil: none of its own
-	unmet    string  // see Process
-	logs     Logs
+	apart    bool // it does so even if there is nothing
+	// told is where such a child says why it failed; closed by its exec.
+	told   *os.File
+	limits Limits
+	group  *cgroup // nil: none of its own
+	unmet  string  // see Process
+	logs   Logs
 }
 
 // prepare finds and opens all that a command needs.
@@ -178,6 +221,9 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 func (p *program) close() {
 	p.group.close()
 	p.stdin.Close()
+	if p.told != nil {
+		p.told.Close()
+	}
 	if p.output != nil {
 		p.output.Close()
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +18,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 {
 		switch os.Args[1] {
+		case "hasty-keeper": // one that gives up soon
+			becomeTimeout = time.Second
+			fallthrough
 		case "bare-keeper": // on a system that has no cgroups
 			procSelf = "/nowhere"
 			fallthrough

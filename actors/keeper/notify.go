@@ -112,12 +112,22 @@ func (s *server) markReady(pid int) (Process, bool) {
 	if !k.Ready {
 		k.Ready = true
 		failpoint.Reached("keeper.spoke")
-		if s.engine != nil {
-			process := k.Process
-			s.engine.send(frame{Do: doReady, Process: &process})
+		select {
+		case <-k.begun:
+			s.tellReady(k)
+		default: // the reply to its launch comes first
 		}
 	}
 	return k.Process, true
+}
+
+// tellReady sends the news to the engine, if there is one. The caller holds the
+// lock.
+func (s *server) tellReady(k *kept) {
+	if s.engine != nil {
+		process := k.Process
+		s.engine.send(frame{Do: doReady, Process: &process})
+	}
 }
 
 // ownerOf returns the service to which pid belongs, by what it or one of its

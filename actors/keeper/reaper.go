@@ -73,6 +73,7 @@ func (s *server) bury(pid int) {
 // finish ends what an ended process left behind, if it is ours to end, and
 // records the exit.
 func (s *server) finish(k *kept, exit Exit) {
+	<-k.begun
 	if k.Role == RoleService {
 		s.mu.Lock()
 		left := *k

@@ -67,6 +67,12 @@ type kept struct {
 	members map[int]bool
 	// strays are the descendants outside its group when it was last signalled.
 	strays []procStat
+	// begun is closed when it is known whether the child of a launch has become
+	// the program. Until then nothing is told of it but that it is kept.
+	begun chan struct{}
+	// failedFor is the engine whose launch of it has failed, if it has: the
+	// reply tells that one of its end.
+	failedFor *engine
 	// killed is closed when that time is over.
 	killed chan struct{}
 	// ended is closed when nothing of it is left and its exit is recorded.
@@ -108,6 +114,10 @@ func (s *server) keep(k *kept) {
 	k.order = s.order
 	k.ended = make(chan struct{})
 	k.killed = make(chan struct{})
+	if k.begun == nil {
+		k.begun = make(chan struct{})
+		close(k.begun) // it was found running
+	}
 	s.kept[k.identity()] = k
 	if k.Logs.MaxSize > 0 {
 		s.watchSizes()
@@ -138,6 +148,18 @@ func (s *server) record(k *kept, exit Exit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.kept, k.identity())
+	if k.failedFor == nil || k.failedFor != s.engine {
+		// Another engine than has asked for a launch that failed was told that
+		// it is kept.
+		s.note(k, exit)
+	}
+	close(k.ended)
+	s.considerLeaving()
+}
+
+// note keeps the news of an exit until it is acknowledged. The caller holds the
+// lock.
+func (s *server) note(k *kept, exit Exit) {
 	s.seq++
 	n := notice{seq: s.seq, token: k.token, exit: exit}
 	s.notices = append(s.notices, n)
@@ -145,8 +167,6 @@ func (s *server) record(k *kept, exit Exit) {
 	if s.engine != nil {
 		s.engine.send(n.frame())
 	}
-	close(k.ended)
-	s.considerLeaving()
 }
 
 // acknowledge forgets the notices up to seq.

@@ -54,9 +54,9 @@ var Points = []string{
 	"client.asked",    // the keeper was sent a request
 	"keeper.asked",    // for a launch
 	"keeper.prepared", // all that the command needs is open
-	"keeper.becoming", // there is a child, which is not the command yet
 	"keeper.forked",   // there is a child, and nobody knows
-	"keeper.launched", // it is kept, and the engine was not told
+	"keeper.becoming", // it is kept, and not the command yet
+	"keeper.launched", // it is, and the engine was not told
 	"run.launched",    // the engine knows, and the actor does not
 	"keeper.spoke",    // the service has said that it is ready
 	"run.passed",      // its check has passed, and the actor does not know
