@@ -42,7 +42,7 @@ func (s *server) findLeaders() (map[marks]procStat, error) {
 		if err != nil {
 			return nil, err
 		}
-		found, settled := leaders(all, s.dir.Path())
+		found, settled := leaders(all, s.marker)
 		if settled || time.Now().After(deadline) {
 			return found, nil
 		}

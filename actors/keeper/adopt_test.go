@@ -104,7 +104,7 @@ func TestBothKilled(t *testing.T) {
 	left := marked(t, b.dir)
 	for _, pid := range left {
 		if pid != b.keeperPid() {
-			if m, err := readMarks(pid, b.dir); err != nil || m.role != RoleStart {
+			if m, err := b.marks(pid); err != nil || m.role != RoleStart {
 				t.Errorf("%d with %+v is left", pid, m)
 			}
 			syscall.Kill(pid, syscall.SIGKILL)

@@ -99,7 +99,7 @@ func TestBecomingKeepsPidAndMarks(t *testing.T) {
 	b := newBench(t)
 	p := b.launch(self("pause"), func(c *Command) { c.Limits.Files = 256 })
 	b.printed("up")
-	if m, err := readMarks(p.Pid, b.dir); err != nil || m != p.marks() {
+	if m, err := b.marks(p.Pid); err != nil || m != p.marks() {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if stat, ok := readStat(p.Pid); !ok || stat.session != p.Pid || stat.group != p.Pid {

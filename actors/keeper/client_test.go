@@ -97,7 +97,7 @@ func TestEngineKilled(t *testing.T) {
 	other.Wait()
 	b.open()
 	all, err := b.List()
-	if err != nil || len(all) != 2 || all[0].Service != "left" || all[0].Run != 0 || all[1].Run != 1 {
+	if err != nil || len(all) != 2 || all[0].Service != "left" || all[0].Run != 1 || all[1].Run != 2 {
 		t.Fatalf("%v, %v", all, err)
 	}
 	// The pipe of the first engine's stdout is nobody's: neither keeper nor

@@ -1,8 +1,10 @@
 package keeper
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 
 	"dynapm/actors/keeper/statedir"
@@ -14,6 +16,7 @@ const (
 	socketName = "keeper.sock"
 	lockName   = "keeper.lock"
 	logName    = "keeper.log"
+	secretName = "keeper.secret"
 
 	// maxLog is the size from which on the log of an earlier keeper is set
 	// aside when the next one starts.
@@ -53,4 +56,15 @@ func openLog(d *statedir.Dir) (*os.File, error) {
 		return nil, fmt.Errorf("cannot open the keeper's log: %w", err)
 	}
 	return f, nil
+}
+
+// newMarker is the marker of a directory. Without a secret that lasts, the next keeper
+// does not know what this one launches for other users until an engine tells it.
+func newMarker(d *statedir.Dir, log *slog.Logger) marker {
+	secret, err := d.Secret(secretName)
+	if err != nil {
+		log.Error("what runs as another user will not be known to the next keeper by itself", "cause", err)
+		secret = []byte(rand.Text())
+	}
+	return marker{dir: d.Path(), secret: secret}
 }

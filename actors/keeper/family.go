@@ -16,7 +16,7 @@ var selfPid = os.Getpid()
 // overwrites the marks.
 //
 // It is not settled if there may be more: look again.
-func descendants(k kept, all []procStat, dir string) (living []procStat, settled bool) {
+func descendants(k kept, all []procStat, by marker) (living []procStat, settled bool) {
 	children := make(map[int][]int, len(all))
 	there := map[int]bool{0: true} // the parent of those that have none here
 	for _, p := range all {
@@ -37,7 +37,7 @@ func descendants(k kept, all []procStat, dir string) (living []procStat, settled
 		if !orphaned && !k.adopted && !ours[p.pid] {
 			continue
 		}
-		switch member, err := belongs(p, k, dir); {
+		switch member, err := belongs(p, k, by); {
 		case err != nil || orphaned && !member:
 			settled = false
 		case member:
@@ -65,7 +65,7 @@ func addTree(set map[int]bool, pid int, children map[int][]int) {
 
 // belongs tells whether p is k's by what p itself shows. The only error is
 // errUnsettled.
-func belongs(p procStat, k kept, dir string) (bool, error) {
+func belongs(p procStat, k kept, by marker) (bool, error) {
 	if k.members[p.pid] {
 		return true, nil
 	}
@@ -77,7 +77,7 @@ func belongs(p procStat, k kept, dir string) (bool, error) {
 	if slices.ContainsFunc(k.strays, func(q procStat) bool { return q.pid == p.pid && q.start == p.start }) {
 		return true, nil
 	}
-	m, err := readMarks(p.pid, dir)
+	m, err := by.read(p.pid)
 	if errors.Is(err, errUnsettled) {
 		return false, err
 	}
@@ -90,14 +90,14 @@ func belongs(p procStat, k kept, dir string) (bool, error) {
 // which is not ours: that must be the command itself.
 //
 // It is not settled if there may be more: look again.
-func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool) {
+func leaders(all []procStat, by marker) (found map[marks]procStat, settled bool) {
 	found = make(map[marks]procStat)
 	settled = true
 	for _, p := range all {
 		if !p.alive() || p.pid == selfPid {
 			continue
 		}
-		m, err := marksToLead(p, dir)
+		m, err := marksToLead(p, by)
 		if errors.Is(err, errUnsettled) {
 			settled = false
 		}
@@ -112,8 +112,8 @@ func leaders(all []procStat, dir string) (found map[marks]procStat, settled bool
 }
 
 // marksToLead are those of a process that may lead its run.
-func marksToLead(p procStat, dir string) (marks, error) {
-	m, err := readMarks(p.pid, dir)
+func marksToLead(p procStat, by marker) (marks, error) {
+	m, err := by.read(p.pid)
 	if err != nil || m.role == RoleService {
 		return m, err
 	}

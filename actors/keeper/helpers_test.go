@@ -113,6 +113,11 @@ func marked(t *testing.T, dir string) []int {
 	return found
 }
 
+// marks are those of a process, as a keeper of the directory reads them.
+func (b *bench) marks(pid int) (marks, error) { return b.marker().read(pid) }
+
+func (b *bench) marker() marker { return marker{b.dir, []byte(b.read(secretName))} }
+
 // until waits for a condition.
 func (b *bench) until(what string, condition func() bool) {
 	b.t.Helper()

@@ -26,7 +26,7 @@ func (s *server) launch(e *engine, id uint64, l *launch) {
 		return
 	}
 	failpoint.Reached("keeper.asked")
-	p, err := prepare(l.command(), s.dir.Path(), s.groups)
+	p, err := prepare(l.command(), s.marker, s.groups)
 	if err != nil {
 		e.send(reply(id, err))
 		return
@@ -178,7 +178,7 @@ type program struct {
 }
 
 // prepare finds and opens all that a command needs.
-func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
+func prepare(c Command, by marker, groups *cgroups) (*program, error) {
 	if len(c.Argv) == 0 || c.Argv[0] == "" {
 		return nil, errors.New("cannot run an empty command")
 	}
@@ -198,7 +198,7 @@ func prepare(c Command, stateDir string, groups *cgroups) (*program, error) {
 		return nil, fmt.Errorf("cannot run %s in %s: %w", c.Argv[0], p.dir, err)
 	}
 	var err error
-	if p.env, err = environment(c.Env, p.marks, stateDir); err != nil {
+	if p.env, err = by.environment(c.Env, p.marks); err != nil {
 		return nil, fmt.Errorf("cannot run %s: %w", c.Argv[0], err)
 	}
 	if p.path, err = findProgram(c.Argv[0], p.dir, p.env); err != nil {

@@ -87,6 +87,7 @@ func TestSurroundings(t *testing.T) {
 		"fd0=/dev/null", "fd1=" + log, "fd2=" + log,
 		"env A=last", "env EMPTY=", "env LATIN=caf\xe9", "env LISTEN_ADDR=:80",
 		"env DYNAPM_SERVICE=blog", "env DYNAPM_RUN=7", "env DYNAPM_ROLE=service", "env DYNAPM_STATE_DIR=" + b.dir,
+		"env DYNAPM_MAC=" + b.marker().mac(marks{"blog", 7, RoleService}),
 	} {
 		if strings.Count(out, line+"\n") != 1 {
 			t.Errorf("not once in the output: %q", line)
@@ -95,8 +96,8 @@ func TestSurroundings(t *testing.T) {
 	if n := strings.Count(out, "\nfd"); n != 3 {
 		t.Errorf("%d descriptors were inherited, want 3", n)
 	}
-	if n := strings.Count(out, "env "); n != 8 {
-		t.Errorf("%d variables, want 8", n)
+	if n := strings.Count(out, "env "); n != 9 {
+		t.Errorf("%d variables, want 9", n)
 	}
 	if t.Failed() {
 		t.Log(out)

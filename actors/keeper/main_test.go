@@ -167,7 +167,7 @@ func otherEngine(dir string) int {
 		return 1
 	}
 	for run, argv := range [][]string{self("pause"), self("child", "session", "pause")} {
-		if _, err := c.Launch(Command{Service: "left", Run: uint64(run), Role: RoleService, Argv: argv}); err != nil {
+		if _, err := c.Launch(Command{Service: "left", Run: uint64(run) + 1, Role: RoleService, Argv: argv}); err != nil {
 			fmt.Println(err)
 			return 1
 		}

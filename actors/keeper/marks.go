@@ -2,6 +2,9 @@ package keeper
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +22,7 @@ const (
 	markRun     = "DYNAPM_RUN"
 	markRole    = "DYNAPM_ROLE"
 	markDir     = "DYNAPM_STATE_DIR"
+	markMAC     = "DYNAPM_MAC" // see marker
 
 	// markLeader tells a start command from what it leaves behind, which has its
 	// marks and may lead a session too. The shell has the word notYet here, and
@@ -44,15 +48,50 @@ type marks struct {
 	role    Role
 }
 
+// marker gives marks, and tells those that were given by a keeper of the same state
+// directory from what anybody can put in an environment.
+type marker struct {
+	dir    string
+	secret []byte // no other user knows it
+}
+
+// mac is the proof that marks were given: whoever has it was told these marks, and
+// can say no others.
+func (by marker) mac(m marks) string {
+	h := hmac.New(sha256.New, by.secret)
+	fmt.Fprintf(h, "%q %d %q", m.service, m.run, m.role)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// believes tells whether a process may be believed its marks: it has the proof, or is
+// of the keeper's own user, as whatever a keeper of an earlier version has launched
+// without an account. The ids of a program with the set-user-ID bit are not all of
+// one user, and its environment is the caller's.
+func (by marker) believes(m marks, mac string, pid int) bool {
+	return hmac.Equal([]byte(mac), []byte(by.mac(m))) || isOurUser(pid)
+}
+
+func isOurUser(pid int) bool {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	for line := range bytes.Lines(status) {
+		if rest, ok := bytes.CutPrefix(line, []byte("Uid:")); ok {
+			ids, own := bytes.Fields(rest), []byte(strconv.Itoa(os.Geteuid()))
+			return len(ids) == 4 && !slices.ContainsFunc(ids, func(id []byte) bool { return !bytes.Equal(id, own) })
+		}
+	}
+	return false
+}
+
 func (p Process) marks() marks { return marks{p.Service, p.Run, p.Role} }
 
 // environment returns env as a launched process gets it.
-func environment(env []string, m marks, dir string) ([]string, error) {
+func (by marker) environment(env []string, m marks) ([]string, error) {
 	own := []string{
 		markService + "=" + m.service,
 		markRun + "=" + strconv.FormatUint(m.run, 10),
 		markRole + "=" + string(m.role),
-		markDir + "=" + dir,
+		markDir + "=" + by.dir,
+		markMAC + "=" + by.mac(m),
 	}
 	last := make(map[string]int, len(env)+len(own))
 	all := append(slices.Clone(env), own...)
@@ -93,14 +132,14 @@ func lookup(env []string, key string) (string, bool) {
 	return "", false
 }
 
-// readMarks returns the marks of a process that some keeper of dir launched,
+// read returns the marks of a process that some keeper of the directory launched,
 // itself or an ancestor of it. A process can overwrite its environment (those
 // that set their title do); then it has no marks.
 //
 // While it executes another program a process shows no environment for a
 // moment, and may yet prove to have marks; and while it exits it has none any
 // more, but still its sockets. Both are errUnsettled.
-func readMarks(pid int, dir string) (marks, error) {
+func (by marker) read(pid int) (marks, error) {
 	// Twice, because for an instant within execve(2) the environment looks
 	// truly empty.
 	for range 2 {
@@ -109,7 +148,11 @@ func readMarks(pid int, dir string) (marks, error) {
 			break // not for us to look at, so not one that we launched
 		}
 		if err == nil && len(environ) > 0 {
-			return parseMarks(environ, dir)
+			m, mac, err := parseMarks(environ, by.dir)
+			if err == nil && !by.believes(m, mac, pid) {
+				err = errUnmarked
+			}
+			return m, err
 		}
 		stat, ok := readStat(pid)
 		if !ok || !stat.alive() {
@@ -144,8 +187,11 @@ var (
 	errUnsettled = errors.New("just executing another program, or ending")
 )
 
-func parseMarks(environ []byte, dir string) (marks, error) {
-	var m marks
+// maxRun is the last run that is believed: none of a service comes near it, and what
+// counts on from it does not wrap.
+const maxRun = 1 << 62
+
+func parseMarks(environ []byte, dir string) (m marks, mac string, err error) {
 	var found, run int
 	for kv := range bytes.SplitSeq(environ, []byte{0}) {
 		if !bytes.HasPrefix(kv, []byte("DYNAPM_")) {
@@ -159,22 +205,25 @@ func parseMarks(environ []byte, dir string) (marks, error) {
 			m.role = Role(value)
 		case markRun:
 			n, err := strconv.ParseUint(value, 10, 64)
-			if err != nil {
-				return marks{}, errUnmarked
+			if err != nil || n < 1 || n > maxRun {
+				return marks{}, "", errUnmarked
 			}
 			m.run = n
 			run++
 		case markDir:
 			if value != dir {
-				return marks{}, errUnmarked
+				return marks{}, "", errUnmarked
 			}
+		case markMAC:
+			mac = value
+			continue
 		default:
 			continue
 		}
 		found++
 	}
 	if found != 4 || run != 1 {
-		return marks{}, errUnmarked
+		return marks{}, "", errUnmarked
 	}
-	return m, nil
+	return m, mac, nil
 }

@@ -139,7 +139,7 @@ func (s *server) ownerOf(pid int) *kept {
 		if !ok {
 			return nil
 		}
-		m, err := readMarks(pid, s.dir.Path())
+		m, err := s.marker.read(pid)
 		for _, k := range s.kept {
 			if k.Role == RoleService && !k.gone && (p.session == k.Pid || p.group == k.Pid || err == nil && m == k.marks()) {
 				return k

@@ -251,20 +251,22 @@ func TestParseMarks(t *testing.T) {
 		}
 		return b
 	}
-	if m, err := parseMarks(join(good), "/s"); err != nil || m != (marks{"blog", 3, RoleService}) {
+	if m, _, err := parseMarks(join(good), "/s"); err != nil || m != (marks{"blog", 3, RoleService}) {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if _, err := parseMarks(join(good), "/other"); err == nil {
+	if _, _, err := parseMarks(join(good), "/other"); err == nil {
 		t.Error("the marks of another state directory were taken")
 	}
 	for i := 1; i <= 4; i++ {
-		if m, err := parseMarks(join(slices.Delete(slices.Clone(good), i, i+1)), "/s"); err == nil {
+		if m, _, err := parseMarks(join(slices.Delete(slices.Clone(good), i, i+1)), "/s"); err == nil {
 			t.Errorf("without %s: %+v", good[i], m)
 		}
 	}
-	bad := slices.Clone(good)
-	bad[2] = "DYNAPM_RUN=three"
-	if m, err := parseMarks(join(bad), "/s"); err == nil {
-		t.Errorf("%+v", m)
+	for _, run := range []string{"three", "0", "-1", "4611686018427387905", "18446744073709551615"} {
+		bad := slices.Clone(good)
+		bad[2] = "DYNAPM_RUN=" + run
+		if m, _, err := parseMarks(join(bad), "/s"); err == nil {
+			t.Errorf("%+v", m)
+		}
 	}
 }

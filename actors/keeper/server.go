@@ -33,6 +33,7 @@ type server struct {
 	dir      *statedir.Dir
 	log      *slog.Logger
 	groups   *cgroups
+	marker   marker
 	instance string
 	notify   *net.UnixConn // nil if it cannot be listened to
 	// children has a value when there may be one to wait for.
@@ -99,7 +100,7 @@ func (n notice) frame() frame { return frame{Do: doEnded, Seq: n.seq, Exit: &n.e
 
 func newServer(dir *statedir.Dir, log *slog.Logger) *server {
 	s := &server{
-		dir: dir, log: log, groups: newCgroups(dir.Path()), instance: rand.Text(),
+		dir: dir, log: log, groups: newCgroups(dir.Path()), marker: newMarker(dir, log), instance: rand.Text(),
 		children: make(chan struct{}, 1),
 		left:     make(chan struct{}),
 		kept:     make(map[identity]*kept),

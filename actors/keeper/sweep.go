@@ -113,7 +113,7 @@ func (s *server) strays(k kept) (list []procStat, settled bool) {
 		return nil, true
 	}
 	k.members = members(k.Cgroup) // after all: who is not in all yet is in the next
-	list, settled = descendants(k, all, s.dir.Path())
+	list, settled = descendants(k, all, s.marker)
 	settled = settled && !forkedSince(k.members, all)
 	return slices.DeleteFunc(list, func(p procStat) bool { return p.group == k.Pid && !k.gone }), settled
 }
