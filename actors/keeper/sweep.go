@@ -161,12 +161,23 @@ func (k *kept) kill() {
 // service was given: a shell in front of a server dies of the SIGTERM that the
 // server takes as a wish. A SIGKILL ends it. It tells whether nothing is left.
 func (s *server) await(k kept) (gone bool) {
-	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		if left, settled := s.strays(k); len(left) == 0 && settled {
+	return lookUntil(k.killed, func() bool {
+		left, settled := s.strays(k)
+		return len(left) == 0 && settled
+	})
+}
+
+// lookUntil looks for an end until it is there, or nobody waits for it any more. Each
+// pause is a twentieth of the time that has passed, up to two seconds: an end is seen
+// soon, and what stays for ever costs little.
+func lookUntil(over <-chan struct{}, ended func() bool) bool {
+	for began := time.Now(); ; {
+		if ended() {
 			return true
 		}
+		pause := min(max(time.Since(began)/20, time.Millisecond), 2*time.Second)
 		select {
-		case <-k.killed:
+		case <-over:
 			return false
 		case <-time.After(pause):
 		}
