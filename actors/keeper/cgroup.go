@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -143,26 +144,30 @@ func (g *cgroup) close() {
 // remove fails as long as anything lives in the group.
 func (g *cgroup) remove() { unix.Rmdir(g.path) }
 
-// bound sets the limits, each of which needs its controller.
-func (g *cgroup) bound(l Limits) error {
+// bound sets the limits, each of which needs its controller. It returns those that are
+// not in force, and why.
+func (g *cgroup) bound(l Limits) (unmet Limits, err error) {
 	for _, one := range []struct {
 		controller, file, value string
 		asked                   bool
+		unmet                   Limits
 	}{
-		{"memory", "memory.max", strconv.FormatUint(l.Memory, 10), l.Memory > 0},
-		{"cpu", "cpu.max", fmt.Sprintf("%d 100000", l.CPU*100), l.CPU > 0},
+		{"memory", "memory.max", strconv.FormatUint(l.Memory, 10), l.Memory > 0, Limits{Memory: l.Memory}},
+		{"cpu", "cpu.max", fmt.Sprintf("%d 100000", l.CPU*100), l.CPU > 0, Limits{CPU: l.CPU}},
 	} {
 		if !one.asked {
 			continue
 		}
-		if err := g.control(one.controller); err != nil {
-			return err
+		failed := g.control(one.controller)
+		if failed == nil {
+			failed = write(g.file(one.file), one.value)
 		}
-		if err := write(g.file(one.file), one.value); err != nil {
-			return err
+		if failed != nil {
+			unmet.Memory, unmet.CPU = unmet.Memory+one.unmet.Memory, unmet.CPU+one.unmet.CPU
+			err = cmp.Or(err, failed)
 		}
 	}
-	return nil
+	return unmet, err
 }
 
 // control makes sure of a controller. A group with processes cannot hand any to

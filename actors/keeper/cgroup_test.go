@@ -113,18 +113,25 @@ func TestLimitsOfAGroup(t *testing.T) {
 	put("g/cgroup.controllers", "cpuset cpu memory\n")
 	put("g/memory.max", "")
 	put("g/cpu.max", "")
-	if err := g.bound(Limits{Memory: 64 << 20, CPU: 1500, Files: 7}); err != nil {
-		t.Fatal(err)
+	if unmet, err := g.bound(Limits{Memory: 64 << 20, CPU: 1500, Files: 7}); err != nil || unmet != (Limits{}) {
+		t.Fatal(unmet, err)
 	}
 	for name, want := range map[string]string{"memory.max": "67108864", "cpu.max": "150000 100000"} {
 		if got, err := os.ReadFile(g.file(name)); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	put("g/cgroup.controllers", "cpuset\n")
+	put("g/cgroup.controllers", "cpuset memory\n")
 	put("cgroup.subtree_control", "")
-	if err := g.bound(Limits{CPU: 500}); err == nil || !strings.Contains(err.Error(), "the cpu controller is not to be had in "+base) {
-		t.Errorf("%v", err)
+	unmet, err := g.bound(Limits{Memory: 32 << 20, CPU: 500})
+	if err == nil || unmet != (Limits{CPU: 500}) || !strings.Contains(err.Error(), "the cpu controller is not to be had in "+base) {
+		t.Errorf("%v, %v", unmet, err)
+	}
+	// Of the memory nothing is said, nor is it bounded once more.
+	p := program{limits: Limits{Memory: 32 << 20, CPU: 500}}
+	p.unbound(unmet, err)
+	if p.becoming.Data != 0 || !strings.HasPrefix(p.unmet, "cpu is not bounded: ") {
+		t.Errorf("%+v", p)
 	}
 	if asked, err := os.ReadFile(filepath.Join(base, "cgroup.subtree_control")); err != nil || string(asked) != "+cpu" {
 		t.Errorf("asked for %q, %v", asked, err)

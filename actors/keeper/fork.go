@@ -33,12 +33,12 @@ func (p *program) settle(c Command, groups *cgroups) error {
 	if c.Role != RoleService {
 		return nil // what it leaves behind is not ours to hold together
 	}
-	var err error
+	unmet, err := c.Limits, error(nil)
 	if p.group, err = groups.open(p.marks); err == nil {
-		err = p.group.bound(c.Limits)
+		unmet, err = p.group.bound(c.Limits)
 	}
 	if err != nil {
-		p.unbound(err)
+		p.unbound(unmet, err)
 	}
 	return nil
 }
@@ -58,15 +58,15 @@ func mayHang(path string) bool {
 	return false
 }
 
-// unbound falls back on what can be had without a control group that has the
-// controllers.
-func (p *program) unbound(cause error) {
-	p.becoming.Data = p.limits.Memory
+// unbound falls back on what can be had where the control group does not keep to
+// some of the limits.
+func (p *program) unbound(limits Limits, cause error) {
+	p.becoming.Data = limits.Memory
 	var unmet []string
-	if p.limits.Memory > 0 {
+	if limits.Memory > 0 {
 		unmet = append(unmet, "memory bounds each process for itself (RLIMIT_DATA)")
 	}
-	if p.limits.CPU > 0 {
+	if limits.CPU > 0 {
 		unmet = append(unmet, "cpu is not bounded")
 	}
 	if unmet != nil {
@@ -129,7 +129,7 @@ func (p *program) forkInto(attr *syscall.ProcAttr) (pid int, err error) {
 		}
 		p.group.close()
 		p.group = nil
-		p.unbound(fmt.Errorf("cannot fork into a cgroup: %w", err))
+		p.unbound(p.limits, fmt.Errorf("cannot fork into a cgroup: %w", err))
 		attr.Sys.UseCgroupFD = false
 	}
 	return p.forkOnce(attr)
