@@ -2,13 +2,17 @@ package keeper
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
+	"time"
 
 	"dynapm/actors/keeper/failpoint"
 
@@ -19,14 +23,15 @@ import (
 // is heard. The keeper listens rather than the engine, so that nothing is lost
 // while an engine restarts, and knows whose process it is that speaks.
 //
-// One socket serves all services. Its name is made from the state directory
-// alone: a service goes on sending to the same name when the keeper was killed,
-// and the next one hears it.
+// One socket serves all services. Its name is made from the secret of the state
+// directory: nobody can guess it and be the first to bind it, and a service goes on
+// sending to the same name when the keeper was killed, and the next one hears it.
 
 // notifySocket is the abstract name, as NOTIFY_SOCKET has it.
-func notifySocket(dir string) string {
-	sum := sha256.Sum256([]byte(dir))
-	return "@dynapm/" + hex.EncodeToString(sum[:8]) + "/notify"
+func (by marker) notifySocket() string {
+	h := hmac.New(sha256.New, by.secret)
+	io.WriteString(h, "notify")
+	return "@dynapm/" + hex.EncodeToString(h.Sum(nil)[:16]) + "/notify"
 }
 
 // maxNotification is more than any message has that says READY=1.
@@ -35,7 +40,14 @@ const maxNotification = 4 << 10
 // listenNotify opens the socket. Whoever sends to it has its pid, as the kernel
 // knows it, beside each message (SCM_CREDENTIALS, unix(7)).
 func (s *server) listenNotify() error {
-	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: notifySocket(s.dir.Path())})
+	name := s.marker.notifySocket()
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: name})
+	if errors.Is(err, unix.EADDRINUSE) {
+		// Somebody who was told it by a service has it since the last keeper ended.
+		s.log.Error("somebody else listens where services say that they are ready: those that are starting will not be heard", "name", name)
+		name = "@dynapm/" + rand.Text() + "/notify"
+		conn, err = net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: name})
+	}
 	if err != nil {
 		return fmt.Errorf("cannot listen to what services say of themselves: %w", err)
 	}
@@ -49,7 +61,7 @@ func (s *server) listenNotify() error {
 		conn.Close()
 		return fmt.Errorf("cannot ask who sends what services say of themselves: %w", err)
 	}
-	s.notify = conn
+	s.notify, s.notifyName = conn, name
 	go s.hear(conn)
 	return nil
 }
@@ -57,15 +69,21 @@ func (s *server) listenNotify() error {
 // hear takes in messages until the socket is closed.
 func (s *server) hear(conn *net.UnixConn) {
 	text, beside := make([]byte, maxNotification), make([]byte, 1<<10)
+	var pause time.Duration
 	for {
 		n, m, _, _, err := conn.ReadMsgUnix(text, beside)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
-			s.log.Error("cannot read what a service says of itself", "cause", err)
+			if pause == 0 {
+				s.log.Error("cannot read what a service says of itself", "cause", err)
+			}
+			pause = min(max(2*pause, time.Millisecond), time.Second) // it may last
+			time.Sleep(pause)
 			continue
 		}
+		pause = 0
 		who := sender(beside[:m])
 		if who.Pid == 0 || !slices.ContainsFunc(bytes.Split(text[:n], []byte("\n")), isReadyLine) {
 			continue
@@ -156,6 +174,6 @@ func (s *server) letSpeak(p *program) error {
 	if s.notify == nil {
 		return errors.New("the keeper has no socket for what services say of themselves; see " + logName)
 	}
-	p.env = append(p.env, "NOTIFY_SOCKET="+notifySocket(s.dir.Path()))
+	p.env = append(p.env, "NOTIFY_SOCKET="+s.notifyName)
 	return nil
 }

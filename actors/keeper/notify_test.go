@@ -3,11 +3,16 @@ package keeper
 import (
 	"bytes"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
+
+	"dynapm/actors/keeper/statedir"
 
 	"golang.org/x/sys/unix"
 )
@@ -96,7 +101,7 @@ func TestStrangerSaysThatItIsReady(t *testing.T) {
 	b := newBench(t)
 	heard := b.heard()
 	b.launch(self("pause"), withNotify)
-	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: notifySocket(b.dir)})
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Net: "unixgram", Name: b.marker().notifySocket()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +163,7 @@ func TestReadyIsKnownToTheNext(t *testing.T) {
 // The socket is given to whom it was asked for, and never that of the engine.
 func TestNotifySocketInTheEnvironment(t *testing.T) {
 	b := newBench(t)
-	for run, want := range map[uint64]string{1: "", 2: notifySocket(b.dir)} {
+	for run, want := range map[uint64]string{1: "", 2: b.marker().notifySocket()} {
 		p := b.launch(self("pause"), ofRun(run), func(c *Command) {
 			c.Notify, c.Env = want != "", append(os.Environ(), "NOTIFY_SOCKET=/the/engine's")
 		})
@@ -199,5 +204,71 @@ func TestOldKeeperIsNotAskedToHear(t *testing.T) {
 	_, err = c.Launch(Command{Service: "blog", Run: 1, Role: RoleService, Argv: []string{"true"}, Notify: true})
 	if err == nil || !strings.Contains(err.Error(), "is of an older version, which does not hear") {
 		t.Error(err)
+	}
+}
+
+// Who has bound the name first, between two keepers, keeps the next one from hearing
+// what was launched before, and no other.
+func TestNotifyNameIsTaken(t *testing.T) {
+	b := newBench(t)
+	b.launch(self("pause"), func(c *Command) { c.Output = "" })
+	keeper := b.keeperPid()
+	b.Close()
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.until("the name to be free", func() bool {
+		conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram", Name: b.marker().notifySocket()})
+		if err == nil {
+			t.Cleanup(func() { conn.Close() })
+		}
+		return err == nil
+	})
+	b.open()
+	heard := b.heard()
+	p := b.launch(self("notify", b.dir, "READY=1"), withNotify, ofRun(2))
+	if q := b.next(heard); q.Pid != p.Pid {
+		t.Errorf("heard of %+v, not %+v", q, p)
+	}
+}
+
+// An error that lasts is told once, and what is said after it is heard.
+func TestHearGoesOnAfterErrors(t *testing.T) {
+	dir, err := statedir.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	path := dir.Join("log")
+	log, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s := newServer(dir, slog.New(slog.NewTextHandler(log, nil)))
+	defer s.linger.Stop()
+	if err := s.listenNotify(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.notify.Close()
+	said := func(text string) (n int) {
+		b, _ := os.ReadFile(path)
+		return strings.Count(string(b), text)
+	}
+	b := &bench{t: t}
+	for times := range 2 {
+		s.notify.SetReadDeadline(time.Unix(1, 0))
+		b.until("the error", func() bool { return said("cannot read") > times })
+		s.notify.SetReadDeadline(time.Time{})
+		conn, err := net.Dial("unixgram", s.notifyName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(conn, "READY=1")
+		conn.Close()
+		b.until("it to be heard", func() bool { return said("READY=1 came from") > times })
+		if n := said("cannot read"); n != times+1 {
+			t.Errorf("the error was told %d times, want %d", n, times+1)
+		}
 	}
 }

@@ -36,6 +36,8 @@ type server struct {
 	marker   marker
 	instance string
 	notify   *net.UnixConn // nil if it cannot be listened to
+	// notifyName is its name for those that are launched.
+	notifyName string
 	// children has a value when there may be one to wait for.
 	children chan struct{}
 	// left is closed when the keeper is to end.
