@@ -97,7 +97,7 @@ func (e *Engine) comeUp(o Options) error {
 	failpoint.Reached("engine.opened")
 	shared, err := before.take()
 	if err == nil {
-		err = e.wakeActors(shared)
+		err = e.wakeActors(before, shared)
 	}
 	if err == nil {
 		err = e.serve(table, sockets)
@@ -170,7 +170,7 @@ func LogFile(cfg *config.Config, service string) string {
 func logDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "logs") }
 
 // wakeActors opens the keeper and gives each service its actor.
-func (e *Engine) wakeActors(shared map[string]actors.Leases) error {
+func (e *Engine) wakeActors(before *predecessor, shared map[string]actors.Leases) error {
 	if err := os.MkdirAll(logDir(e.cfg), 0o700); err != nil {
 		return fmt.Errorf("cannot keep state: %w; change stateDir in the config", err)
 	}
@@ -193,7 +193,7 @@ func (e *Engine) wakeActors(shared map[string]actors.Leases) error {
 	}
 	e.warn()
 	failpoint.Reached("engine.adopted")
-	found, err := e.found()
+	found, err := e.found(before)
 	if err != nil {
 		return err
 	}

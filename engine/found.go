@@ -22,14 +22,16 @@ func (e *Engine) adopt() error {
 }
 
 // found gives, by service, the process that an earlier engine has left with the keeper. What the config has no place for
-// any more, because its service is gone or is run in another way now, is ended.
-func (e *Engine) found() (map[string]*keeper.Process, error) {
+// any more, because its service is gone or is run in another way now, is ended, as soon as the engine before does not use
+// it any more.
+func (e *Engine) found(before *predecessor) (map[string]*keeper.Process, error) {
 	list, err := e.keeper.List()
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]*keeper.Process{}
 	var unbounded, strangers []keeper.Process
+	used := map[<-chan struct{}][]keeper.Process{}
 	for _, p := range list {
 		s := e.byName[p.Service]
 		if s != nil && (s.Run != nil && p.Role == keeper.RoleService || s.Commands != nil && p.Role == keeper.RoleStart) {
@@ -38,12 +40,17 @@ func (e *Engine) found() (map[string]*keeper.Process, error) {
 				p.Output, p.Logs = LogFile(e.cfg, s.Name), s.logs()
 				unbounded = append(unbounded, p)
 			}
+		} else if freed := before.uses(p.Service); freed != nil {
+			used[freed] = append(used[freed], p)
 		} else {
 			strangers = append(strangers, p)
 		}
 	}
 	if err := e.keeper.Adopt(unbounded); err != nil {
 		return nil, fmt.Errorf("cannot have the logs of what runs bounded: %w", err)
+	}
+	for freed, strangers := range used {
+		e.ending.Go(func() { e.endUsed(strangers, freed) })
 	}
 	if len(strangers) > 0 {
 		e.ending.Go(func() { e.end(strangers) })
@@ -79,6 +86,22 @@ func (e *Engine) warnOf(service, address string) {
 // strangersTimeout is what a process that no service of the config stands for has between SIGTERM and SIGKILL: its own
 // stopTimeout is gone with the service.
 const strangersTimeout = 10 * time.Second
+
+// endUsed is end once the engine before has finished the requests that it had begun there.
+func (e *Engine) endUsed(strangers []keeper.Process, freed <-chan struct{}) {
+	for _, p := range strangers {
+		e.log.Info("a process that the config has no service for is in use by the engine before this one",
+			"service", p.Service, "pid", p.Pid)
+	}
+	select {
+	case <-freed:
+	case <-e.leave:
+		if !e.takes {
+			return
+		}
+	}
+	e.end(strangers)
+}
 
 // end stops processes that nobody is there for.
 func (e *Engine) end(strangers []keeper.Process) {

@@ -17,7 +17,8 @@ import (
 // predecessor is the engine before this one. It may be nil: there is none.
 type predecessor struct {
 	*takeover.Predecessor
-	indexes []int // of its listeners among ours; -1: not wanted
+	indexes []int                    // of its listeners among ours; -1: not wanted
+	freed   map[string]chan struct{} // of each service that it uses; closed when it does not any more
 }
 
 // meet finds the engine that is to be replaced, and adds what it listens on to the sockets.
@@ -62,13 +63,23 @@ func (p *predecessor) take() (map[string]actors.Leases, error) {
 	uses, err := p.Take()
 	failpoint.Reached("engine.taken")
 	shared := map[string]actors.Leases{}
+	p.freed = map[string]chan struct{}{}
 	for _, u := range uses {
 		if u.Holding == 0 && u.Passive == 0 { // of an engine that does not count them
 			u.Holding = 1
 		}
 		shared[u.Service] = actors.Leases{Holding: u.Holding, Passive: u.Passive}
+		p.freed[u.Service] = make(chan struct{})
 	}
 	return shared, err
+}
+
+// uses gives, before follow, what is closed when the engine before does not use a service any more; nil: it does not.
+func (p *predecessor) uses(service string) <-chan struct{} {
+	if p == nil {
+		return nil
+	}
+	return p.freed[service]
 }
 
 func (p *predecessor) close() {
@@ -87,14 +98,10 @@ func (p *predecessor) follow(e *Engine) {
 		defer p.Close()
 		defer e.follows.Store(0)
 		adopt := func(c takeover.Client) { p.adopt(e, c) }
-		free := func(left takeover.Use) {
-			if s := e.byName[left.Service]; s != nil && s.actor != nil {
-				s.actor.UnshareTo(actors.Leases{Holding: left.Holding, Passive: left.Passive})
-			}
-		}
+		free := func(left takeover.Use) { p.free(e, left) }
 		err := p.Follow(adopt, free)
-		for _, s := range e.services {
-			free(takeover.Use{Service: s.Name})
+		for service := range p.freed {
+			free(takeover.Use{Service: service})
 		}
 		if err != nil {
 			e.log.Warn("lost the engine before this one", "pid", p.Pid, "error", err)
@@ -102,6 +109,17 @@ func (p *predecessor) follow(e *Engine) {
 		}
 		e.log.Info("the engine before this one has left", "pid", p.Pid)
 	}()
+}
+
+// free gives back the leases of a service that the engine before has no longer, and tells whoever waits for the last.
+func (p *predecessor) free(e *Engine, left takeover.Use) {
+	if s := e.byName[left.Service]; s != nil && s.actor != nil {
+		s.actor.UnshareTo(actors.Leases{Holding: left.Holding, Passive: left.Passive})
+	}
+	if freed := p.freed[left.Service]; freed != nil && left.Holding == 0 && left.Passive == 0 {
+		close(freed)
+		delete(p.freed, left.Service)
+	}
 }
 
 // adopt serves a client of the engine before, unless it came by an address that this one does not listen on.
