@@ -72,7 +72,8 @@ func (s *Successor) signal() {
 	}
 }
 
-// deliver sends what is queued. A client that cannot be sent any more is closed: its next engine has died.
+// deliver sends what is queued. A client that cannot be sent any more is closed: its next engine has died, or stands still
+// and is not waited for.
 func (s *Successor) deliver() {
 	defer close(s.ended)
 	defer s.wire.conn.Close()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -189,6 +190,37 @@ func TestYoungerDies(t *testing.T) {
 	told.Wait()
 	if n, err := far.Read(make([]byte, 1)); err == nil {
 		t.Errorf("the client got %d bytes", n)
+	}
+}
+
+// TestYoungerStandsStill: an engine that takes nothing in does not hold the one before it for ever.
+func TestYoungerStandsStill(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[1]) // which nobody reads
+	file := os.NewFile(uintptr(fds[0]), "older")
+	conn, err := net.FileConn(file)
+	file.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := newWire(conn.(*net.UnixConn))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.patience = 50 * time.Millisecond
+	s := newSuccessor(w)
+	near, far := pair(t)
+	for range 10_000 { // more than a socket takes
+		s.say(packet{Do: doFree, Service: strings.Repeat("x", 1024)})
+	}
+	s.Hand(Client{FD: dup(t, near)})
+	near.Close()
+	s.Close()
+	if n, err := far.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the client got %d bytes, %v", n, err)
 	}
 }
 

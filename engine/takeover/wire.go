@@ -28,6 +28,9 @@ const (
 	// actors and close its store, or the younger one to listen where the older one did not.
 	answerTimeout = 5 * time.Second
 	takeTimeout   = 30 * time.Second
+
+	// sendTimeout is for how long the other side may take nothing in: as long as a younger engine may need to begin.
+	sendTimeout = takeTimeout
 )
 
 type verb string
@@ -81,6 +84,8 @@ type wire struct {
 	pid  int // of the other engine
 	in   []byte
 	oob  []byte
+
+	patience time.Duration // of a send
 }
 
 func newWire(conn *net.UnixConn) (*wire, error) {
@@ -89,7 +94,8 @@ func newWire(conn *net.UnixConn) (*wire, error) {
 		conn.Close()
 		return nil, err
 	}
-	return &wire{conn: conn, pid: int(who.Pid), in: make([]byte, maxPacket), oob: make([]byte, unix.CmsgSpace(4))}, nil
+	return &wire{conn: conn, pid: int(who.Pid), in: make([]byte, maxPacket), oob: make([]byte, unix.CmsgSpace(4)),
+		patience: sendTimeout}, nil
 }
 
 // say sends a packet without a descriptor.
@@ -98,7 +104,7 @@ func (w *wire) say(p packet) error {
 	return w.send(p)
 }
 
-// send sends p, and waits while the other side does not read.
+// send sends p, and waits while the other side does not read, for as long as that may stand still.
 func (w *wire) send(p packet) error {
 	b, err := json.Marshal(p)
 	if err != nil {
@@ -108,10 +114,12 @@ func (w *wire) send(p packet) error {
 	if p.FD >= 0 {
 		rights = unix.UnixRights(p.FD)
 	}
+	deadline := time.Now().Add(w.patience)
+	w.conn.SetWriteDeadline(deadline)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		_, _, err = w.conn.WriteMsgUnix(b, rights, nil)
 		// Too many descriptors are on their way (unix(7)): the other side takes some in.
-		if !errors.Is(err, unix.ETOOMANYREFS) {
+		if !errors.Is(err, unix.ETOOMANYREFS) || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(pause)
