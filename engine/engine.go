@@ -51,6 +51,8 @@ type Engine struct {
 	downError    error        // set before servicesDown is closed
 	follows      atomic.Int64 // the pid of the engine before, until that has left; 0: there is none
 	ended        chan error
+
+	asked chan *takeover.Successor // an engine that wants the place, until run has looked at it
 }
 
 // Options say how a gateway comes up.
@@ -75,6 +77,7 @@ func Start(cfg *config.Config, o Options) (*Engine, error) {
 		leave:        make(chan struct{}),
 		servicesDown: make(chan struct{}),
 		ended:        make(chan error, 1),
+		asked:        make(chan *takeover.Successor, 1),
 	}
 	for _, note := range cfg.Notes {
 		e.log.Warn(note.String())

@@ -27,14 +27,10 @@ func (e *Engine) Leave(services bool) (taken bool) {
 func (e *Engine) Wait() error { return <-e.ended }
 
 func (e *Engine) run() error {
-	var failed error
-	select {
-	case <-e.leave:
-	case <-e.server.Done():
-		failed = fmt.Errorf("the front ended: %w", e.server.Err())
-	}
+	failed := e.untilLeave()
 	services := e.Leave(false)
 	e.offer.Withdraw()
+	e.refuseAsked()
 	if e.successor != nil {
 		e.handOver()
 	} else {

@@ -46,18 +46,66 @@ func (e *Engine) Yield(to *takeover.Successor) error {
 		return fmt.Errorf("the engine before it (pid %d) is still finishing requests; try again when that has left, "+
 			"after drainTimeout at the latest", pid)
 	}
-	err := errors.New("it is leaving")
+	select {
+	case <-e.leave:
+		return errLeaving
+	default:
+	}
+	select {
+	case e.asked <- to:
+		return nil
+	default:
+		return errors.New("another engine is taking over")
+	}
+}
+
+var errLeaving = errors.New("it is leaving")
+
+// untilLeave returns when the engine was told to leave, by a person or by the one that takes its place.
+func (e *Engine) untilLeave() error {
+	for {
+		select {
+		case <-e.leave:
+			return nil
+		case to := <-e.asked:
+			e.giveWay(to)
+		case <-e.server.Done():
+			return fmt.Errorf("the front ended: %w", e.server.Err())
+		}
+	}
+}
+
+// giveWay has the engine leave, if the one that asked for its place still waits for it: it may have been asked long ago,
+// when it was halted.
+func (e *Engine) giveWay(to *takeover.Successor) {
+	e.log.Info("another engine takes over", "pid", to.Pid)
+	if to.Gone() {
+		e.log.Warn("no other engine took over: it has gone, and this one stays", "pid", to.Pid)
+		to.Close()
+		return
+	}
+	leaving := true
 	e.leaving.Do(func() {
-		e.successor, err = to, nil
+		e.successor, leaving = to, false
 		close(e.leave)
 	})
-	return err
+	if leaving {
+		to.Refuse(errLeaving.Error())
+	}
+}
+
+// refuseAsked answers an engine that has asked for the place just before this one was told to leave.
+func (e *Engine) refuseAsked() {
+	select {
+	case to := <-e.asked:
+		to.Refuse(errLeaving.Error())
+	default:
+	}
 }
 
 // handOver gives the place away and finishes what requests are left.
 func (e *Engine) handOver() {
 	to := e.successor
-	e.log.Info("another engine takes over", "pid", to.Pid)
 	var beside sync.WaitGroup
 	beside.Go(e.endAdmin)
 	e.server.Yield(heir{to})
@@ -67,6 +115,10 @@ func (e *Engine) handOver() {
 		e.log.Warn("not all was left in order", "error", err)
 	}
 	uses := joined(before, e.uses())
+	if to.Gone() {
+		e.downError = fmt.Errorf("the engine that takes over (pid %d) ended before it had the place; start another", to.Pid)
+		e.log.Error("no engine serves any more", "error", e.downError)
+	}
 	to.Yours(uses)
 	failpoint.Reached("engine.given")
 	drained := make(chan struct{})

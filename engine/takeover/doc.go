@@ -8,7 +8,10 @@
 // finds them as after any restart, and the older one only finishes the requests that it had begun. Each client follows as
 // soon as it is between two requests, with what was read of the next one.
 //
-// If the younger engine dies after "yours", all is as if an engine had been killed.
+// The younger engine does not wait for ever. An older one that comes to its request late (it was halted, or could not write
+// its log) therefore looks whether the connection stands before it ends anything: if the younger one has gone, it stays.
+// From then on to "yours", some milliseconds later, and after it, a younger engine that dies leaves all as if an engine had
+// been killed; the older one says so, and exits with an error if it can tell, so that its supervisor starts another.
 //
 // A packet (unix(7), SOCK_SEQPACKET) is one JSON object, with at most one descriptor beside it:
 //

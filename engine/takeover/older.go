@@ -18,8 +18,8 @@ type Older interface {
 	// Supervisor is whom the younger engine is to speak to from then on.
 	Supervisor() Supervisor
 	// Yield is called when a younger engine asks for the place, from a goroutine of its own. The error says why it cannot
-	// have it. Without one it is called once: the engine ends its say over services, calls Yours, and has clients follow
-	// until it ends, by Close of the Successor.
+	// have it. Without one the engine ends its say over services, calls Yours, and has clients follow until it ends, by
+	// Close of the Successor; or, if the younger one is Gone before anything was ended, it stays.
 	Yield(*Successor) error
 }
 

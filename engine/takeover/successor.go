@@ -21,6 +21,15 @@ func newSuccessor(w *wire) *Successor {
 	return s
 }
 
+// Gone tells whether it has left, or has ended in another way.
+func (s *Successor) Gone() bool { return s.wire.gone() }
+
+// Refuse tells why it cannot have the place after all, in place of Yours, and ends the connection.
+func (s *Successor) Refuse(reason string) {
+	s.say(packet{Do: doRefused, Reason: reason})
+	s.Close()
+}
+
 // Hand gives a client away. Its descriptor is the successor's from here on.
 func (s *Successor) Hand(c Client) {
 	s.post(packet{Do: doClient, Listener: c.Listener, Bytes: c.Bytes, FD: c.FD})

@@ -193,6 +193,24 @@ func TestYoungerDies(t *testing.T) {
 	}
 }
 
+// TestYoungerGoesBeforeItIsAnswered: an older engine that comes to the request late can tell that nobody waits any more.
+func TestYoungerGoesBeforeItIsAnswered(t *testing.T) {
+	o, dir := publish(t)
+	p := meet(t, dir)
+	if err := p.wire.say(packet{Do: doTake}); err != nil {
+		t.Fatal(err)
+	}
+	s := <-o.yielded
+	defer s.Close()
+	if s.Gone() {
+		t.Error("it is said to have gone while it waits")
+	}
+	p.Close()
+	if !s.Gone() {
+		t.Error("it is not seen that it has gone")
+	}
+}
+
 // TestYoungerStandsStill: an engine that takes nothing in does not hold the one before it for ever.
 func TestYoungerStandsStill(t *testing.T) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)

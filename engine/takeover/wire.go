@@ -160,6 +160,20 @@ func (w *wire) receive(within time.Duration) (packet, error) {
 	return p, nil
 }
 
+// gone tells whether the other side has closed the connection. Nothing is read.
+func (w *wire) gone() bool {
+	raw, err := w.conn.SyscallConn()
+	if err != nil {
+		return true
+	}
+	gone := false
+	err = raw.Control(func(fd uintptr) {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		gone = n <= 0 && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+	})
+	return gone || err != nil
+}
+
 // descriptor is the one in the control message, which has come with close-on-exec set (package net asks for it); -1 if
 // there is none.
 func descriptor(oob []byte) (int, error) {
