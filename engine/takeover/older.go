@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"dynapm/actors/keeper/statedir"
 )
@@ -57,6 +58,9 @@ func (o *Offer) Withdraw() {
 	})
 }
 
+// acceptPause is between two tries while there is no descriptor for a connection (accept(2): EMFILE).
+const acceptPause = 100 * time.Millisecond
+
 func (o *Offer) accept() {
 	for {
 		conn, err := o.listener.AcceptUnix()
@@ -64,8 +68,9 @@ func (o *Offer) accept() {
 			return
 		}
 		if err != nil {
-			o.log.Error("no other engine can take over any more", "error", err)
-			return
+			o.log.Warn("an engine that may want to take over was not heard", "error", err)
+			time.Sleep(acceptPause)
+			continue
 		}
 		go o.meet(conn)
 	}
