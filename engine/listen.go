@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 
@@ -21,6 +22,7 @@ type sockets struct {
 	public    []*netio.Listener // the main one first
 	admin     *net.TCPListener  // nil: the admin API is off
 	inherited []*inherited
+	named     []string // the addresses of the config
 }
 
 // inherited is a listening socket that somebody else has opened for this engine: systemd (sd_listen_fds(3)), or the
@@ -61,11 +63,15 @@ func (s *sockets) add(fd int, from string, public int) error {
 	return nil
 }
 
-// find gives an inherited socket for the address of a config, "host:port"; nil if there is none.
+// find gives an inherited socket for the address of a config, "host:port"; nil if there is none. For port 0, any port, it is
+// one of the engine before that no other address names.
 func (s *sockets) find(address string) *inherited {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil
+	}
+	if port == "0" {
+		return s.findAny(host)
 	}
 	for _, i := range s.inherited {
 		if !i.used && strconv.Itoa(int(i.address.Port())) == port && isAt(i.address.Addr(), host) {
@@ -74,6 +80,24 @@ func (s *sockets) find(address string) *inherited {
 		}
 	}
 	return nil
+}
+
+func (s *sockets) findAny(host string) *inherited {
+	for _, i := range s.inherited {
+		if !i.used && i.public >= 0 && isAt(i.address.Addr(), host) && !s.names(i.address) {
+			i.used = true
+			return i
+		}
+	}
+	return nil
+}
+
+// names tells whether the config names the address.
+func (s *sockets) names(bound netip.AddrPort) bool {
+	return slices.ContainsFunc(s.named, func(address string) bool {
+		host, port, err := net.SplitHostPort(address)
+		return err == nil && port == strconv.Itoa(int(bound.Port())) && isAt(bound.Addr(), host)
+	})
 }
 
 // isAt tells whether a socket bound to ip is what a config means by host. The unspecified addresses are one: how far each
@@ -91,6 +115,7 @@ func isAt(ip netip.Addr, host string) bool {
 
 // open listens on the addresses, and on admin unless it is "", with what was inherited where that fits.
 func (s *sockets) open(addresses []string, admin string) error {
+	s.named = append(slices.Clip(addresses), admin)
 	for n, address := range addresses {
 		l, err := s.listen(n, address)
 		if err != nil {
