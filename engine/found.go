@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -95,12 +96,41 @@ func (e *Engine) endUsed(strangers []keeper.Process, freed <-chan struct{}) {
 	}
 	select {
 	case <-freed:
+		if s := e.byName[strangers[0].Service]; s != nil && s.actor != nil {
+			e.letGo(s)
+		}
 	case <-e.leave:
 		if !e.takes {
 			return
 		}
 	}
 	e.end(strangers)
+}
+
+// letGo has a service that is run in another way now, and was found to be up by a process that is to end, be stopped, which
+// that end completes. It returns when no request is in flight there; further ones wait for the next run.
+func (e *Engine) letGo(s *service) {
+	e.ending.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), s.DrainTimeout+strangersTimeout)
+		defer cancel()
+		if err := s.actor.Stop(ctx, false); err != nil {
+			e.log.Info("a service that is run in another way now was not stopped first", "service", s.Name, "reason", err.Error())
+		}
+	})
+	tick := time.NewTicker(freeStep)
+	defer tick.Stop()
+	for late := time.After(s.DrainTimeout); ; {
+		select {
+		case <-tick.C:
+			if s.use().Holding == 0 {
+				return
+			}
+		case <-late:
+			return
+		case <-e.leave:
+			return
+		}
+	}
 }
 
 // end stops processes that nobody is there for.
