@@ -58,6 +58,9 @@ func markdown(r *Report) []byte {
 			out.WriteByte('\n')
 		}
 		out.WriteByte('\n')
+		for _, line := range s.foot {
+			fmt.Fprintf(&out, "**%s**\n\n", cellText(line))
+		}
 	}
 	fmt.Fprintf(&out, "%s, %.1f s, %s, %d cores, %s; %s.\n", r.Began.Format("2006-01-02 15:04 MST"), r.Seconds,
 		r.Machine.CPU, r.Machine.Cores, r.Machine.Kernel, generatorLine(r))

@@ -30,6 +30,7 @@ type table struct {
 	Heads []string
 	Rows  [][]string
 	Words bool // it has text that must be broken to fit
+	Foot  []string
 }
 
 // html is the report as one page, which needs nothing else.
@@ -40,7 +41,7 @@ func html(r *Report) ([]byte, error) {
 		if s.title == "Streams" {
 			v.Tables = append(v.Tables, turned(s))
 		} else {
-			v.Tables = append(v.Tables, table{s.title, s.heads, unbroken(s.rows), s.title == "Errors"})
+			v.Tables = append(v.Tables, table{s.title, s.heads, unbroken(s.rows), s.title == "Errors", s.foot})
 		}
 	}
 	for _, t := range r.Results {

@@ -157,7 +157,7 @@ func (r *run) soak(ctx context.Context) error {
 		}
 		quarter := len(result.Series) / 4
 		first, last := result.Series[:quarter], result.Series[len(result.Series)-quarter:]
-		r.report.Ratios = append(r.report.Ratios, ratiosOf(last, first, how, ofP50, ofP99)...)
+		r.compareSeries(last, first, how, ofP50, ofP99)
 	}
 	return err
 }

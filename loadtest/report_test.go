@@ -23,7 +23,7 @@ func TestRatioAndItsInterval(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	ours[3], theirs[4] = 0, 0
-	if r, ok := ratioOf("p50", ours, theirs); !ok || r.Pairs != 18 {
+	if r, ok := ratioOf("p50", ours, theirs); !ok || r.Pairs != 18 || r.LeftOut != 2 {
 		t.Errorf("without two slices: %+v", r)
 	}
 	if _, ok := ratioOf("p50", ours[:1], theirs[:1]); ok {

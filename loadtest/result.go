@@ -23,6 +23,7 @@ type Report struct {
 	Generator   Generator `json:"generator"`
 	Results     []Result  `json:"results"`          // of -url, and of -compare
 	Ratios      []Ratio   `json:"ratios,omitempty"` // -url by -compare; in a soak, its end by its beginning
+	RatioDoubts []string  `json:"ratioDoubts,omitempty"` // why not to take the ratios at their word: errors, a void run, ...
 	Notes       []string  `json:"notes,omitempty"`
 }
 
@@ -58,7 +59,7 @@ type Result struct {
 	Requests    int64            `json:"requests"`    // good and bad
 	Failed      int64            `json:"failed"`
 	Errors      map[string]int64 `json:"errors"` // by kind
-	Rate        float64          `json:"ratePerSecond"`
+	Rate        float64          `json:"ratePerSecond"` // of good ones
 	Latency     Latency          `json:"latency"`
 	Curve       []Quantile       `json:"curve"`  // latency by percentile
 	Series      []Point          `json:"series"` // over time
@@ -97,11 +98,12 @@ type Point struct {
 
 // Ratio compares two series in one quantity, point by point.
 type Ratio struct {
-	Of    string  `json:"of"`
-	Ratio float64 `json:"ratio"` // the geometric mean over the pairs
-	Low   float64 `json:"low"`   // of the 95% confidence interval
-	High  float64 `json:"high"`
-	Pairs int     `json:"pairs"`
+	Of      string  `json:"of"`
+	Ratio   float64 `json:"ratio"` // the geometric mean over the pairs
+	Low     float64 `json:"low"`   // of the 95% confidence interval
+	High    float64 `json:"high"`
+	Pairs   int     `json:"pairs"`
+	LeftOut int     `json:"leftOut"` // pairs in which a side had no good answer
 }
 
 // Cold is one cold start: what the client saw, and how the engine divides it.

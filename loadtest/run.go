@@ -71,6 +71,7 @@ func (r *run) do(ctx context.Context, s scenario) error {
 	r.report.Interrupted = ctx.Err() != nil
 	r.report.Seconds = r.meter.elapsed.Seconds()
 	r.report.Generator = r.meter.generator()
+	r.report.RatioDoubts = r.report.doubts()
 	return err
 }
 

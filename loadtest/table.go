@@ -22,6 +22,9 @@ func writeTable(w io.Writer, r *Report) {
 			fmt.Fprintln(out, strings.Join(row, "\t"))
 		}
 		out.Flush()
+		for _, line := range t.foot {
+			fmt.Fprintln(w, line)
+		}
 	}
 	fmt.Fprintf(w, "\n%s\n", generatorLine(r))
 	for _, n := range r.Notes {
@@ -37,11 +40,15 @@ func interrupted(r *Report) string {
 }
 
 func generatorLine(r *Report) string {
-	line := fmt.Sprintf("the generator took %.0f%% of a core", 100*r.Generator.Share)
+	line := generatorShare(r)
 	if r.Generator.Void {
 		line = fmt.Sprintf("VOID: %s, more than %.0f%%; the figures say more of it than of the server", line, 100*voidShare)
 	}
 	return line
+}
+
+func generatorShare(r *Report) string {
+	return fmt.Sprintf("the generator took %.0f%% of a core", 100*r.Generator.Share)
 }
 
 // sheet is a table in any of the forms of the report.
@@ -49,6 +56,7 @@ type sheet struct {
 	title string
 	heads []string
 	rows  [][]string
+	foot  []string // lines below it
 }
 
 // tablesOf is what every form of the report shows as tables.
@@ -80,7 +88,7 @@ func lateness(r *Report) bool {
 }
 
 func latencies(r *Report) sheet {
-	s := sheet{title: "Latency", heads: []string{"TARGET", "REQUESTS", "ERRORS", "PER SECOND", "MIN", "P50", "P90", "P99", "P99.9", "MAX"}}
+	s := sheet{title: "Latency", heads: []string{"TARGET", "REQUESTS", "ERRORS", "GOOD/S", "MIN", "P50", "P90", "P99", "P99.9", "MAX"}}
 	if lateness(r) {
 		s.title, s.heads[1] = "Lateness", "EVENTS"
 	}
@@ -109,10 +117,22 @@ func errorsOf(r *Report) sheet {
 	return s
 }
 
+// doubtMark stands at each ratio that is in doubt, and at each reason for that.
+const doubtMark = "(!)"
+
 func ratiosTable(r *Report) sheet {
 	s := sheet{title: "Ratios", heads: []string{"RATIO OF", "RATIO", "95% FROM", "TO", "PAIRS"}}
+	mark := ""
+	for _, why := range r.RatioDoubts {
+		mark = " " + doubtMark
+		s.foot = append(s.foot, doubtMark+" "+why)
+	}
 	for _, q := range r.Ratios {
-		s.rows = append(s.rows, []string{q.Of, fmt.Sprintf("%.3f", q.Ratio), fmt.Sprintf("%.3f", q.Low), fmt.Sprintf("%.3f", q.High), fmt.Sprint(q.Pairs)})
+		pairs := fmt.Sprint(q.Pairs)
+		if q.LeftOut > 0 {
+			pairs = fmt.Sprintf("%d of %d", q.Pairs, q.Pairs+q.LeftOut)
+		}
+		s.rows = append(s.rows, []string{q.Of, fmt.Sprintf("%.3f%s", q.Ratio, mark), fmt.Sprintf("%.3f", q.Low), fmt.Sprintf("%.3f", q.High), pairs})
 	}
 	return s
 }
