@@ -21,8 +21,8 @@ type Report struct {
 	Machine     Machine   `json:"machine"`
 	Settings    Settings  `json:"settings"`
 	Generator   Generator `json:"generator"`
-	Results     []Result  `json:"results"`          // of -url, and of -compare
-	Ratios      []Ratio   `json:"ratios,omitempty"` // -url by -compare; in a soak, its end by its beginning
+	Results     []Result  `json:"results"`               // of -url, and of -compare
+	Ratios      []Ratio   `json:"ratios,omitempty"`      // -url by -compare; in a soak, its end by its beginning
 	RatioDoubts []string  `json:"ratioDoubts,omitempty"` // why not to take the ratios at their word: errors, a void run, ...
 	Notes       []string  `json:"notes,omitempty"`
 }
@@ -58,7 +58,7 @@ type Result struct {
 	BodyChecked bool             `json:"bodyChecked"` // each body was compared with what was answered beforehand
 	Requests    int64            `json:"requests"`    // good and bad
 	Failed      int64            `json:"failed"`
-	Errors      map[string]int64 `json:"errors"` // by kind
+	Errors      map[string]int64 `json:"errors"`        // by kind
 	Rate        float64          `json:"ratePerSecond"` // of good ones
 	Latency     Latency          `json:"latency"`
 	Curve       []Quantile       `json:"curve"`  // latency by percentile
