@@ -2,7 +2,7 @@
 // answered. It imports nothing of the gateway.
 //
 // One thread and one epoll make all requests (generator.go, client.go), so the generator takes little of the machine
-// and its share of a core is one number; above 90% the run is marked void. A pacer (pacer.go) says when a request is
+// and its share of a core is one number; above 90% the run is marked void, and so is its exit status. A pacer (pacer.go) says when a request is
 // due, a strict reader (reply.go) reads and checks what comes back, a recorder (recorder.go) keeps the latency or the
 // kind of error. Latency counts from when a request was due, in an open loop too if no connection was free: what a
 // stall made others wait is in it. A request that is not answered rightly and in full is an error, and so is a body

@@ -17,6 +17,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+	exitVoid   = 3
 )
 
 // scenario is one way to ask. flags names those that it has beside those that all have, with their defaults.
@@ -50,7 +51,7 @@ func scenarios() []scenario {
 }
 
 // Main runs a scenario and returns its exit status: 0 measured, 1 it could not be or requests went wrong, 2 the
-// command line was wrong. args are those after the word loadtest.
+// command line was wrong, 3 all went well but the run is void. args are those after the word loadtest.
 func Main(args []string) int {
 	if len(args) == 0 {
 		usage(os.Stderr)
@@ -100,8 +101,17 @@ func (s scenario) main(args []string) int {
 		fmt.Fprintf(os.Stderr, "dynapm loadtest %s: %v\n", s.name, err)
 		return exitFailed
 	}
-	if r.report.failed() {
+	return r.report.exit()
+}
+
+// exit is the exit status of a run that came to its end, or was interrupted on the way. Errors go before a void run:
+// they are the server's, whatever the generator took.
+func (r *Report) exit() int {
+	switch {
+	case r.failed():
 		return exitFailed
+	case r.Generator.Void:
+		return exitVoid
 	}
 	return exitDone
 }
@@ -112,5 +122,7 @@ func usage(w io.Writer) {
 		fmt.Fprintf(w, "  dynapm loadtest %-10s %s\n", s.name, s.help)
 	}
 	fmt.Fprint(w, "\nEach wants -url URL; -compare URL measures a second one beside it; `dynapm loadtest SCENARIO -help` lists the flags.\n"+
-		"Errors are counted by kind, and make the exit status 1. Ctrl-C ends a run and keeps what was measured.\n")
+		"Errors are counted by kind. Ctrl-C ends a run and keeps what was measured.\n"+
+		"Exit status: 0 measured, 1 it could not be or requests went wrong, 2 the command line is wrong, 3 the run is void,\n"+
+		"as the generator itself was the bottleneck.\n")
 }

@@ -96,6 +96,20 @@ func TestVoidAboveNineTenthsOfACore(t *testing.T) {
 	}
 }
 
+func TestExitStatus(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		failed int64
+		void   bool
+		want   int
+	}{{0, false, 0}, {1, false, 1}, {0, true, 3}, {1, true, 1}} {
+		r := &Report{Generator: Generator{Void: c.void}, Results: []Result{{}, {Failed: c.failed}}}
+		if got := r.exit(); got != c.want {
+			t.Errorf("%d errors, void %v: exit status %d; want %d", c.failed, c.void, got, c.want)
+		}
+	}
+}
+
 // sample is a report with something of everything.
 func sample() *Report {
 	began := time.Unix(1_800_000_000, 0).UTC()
