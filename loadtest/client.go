@@ -38,9 +38,9 @@ func (g *generator) drop(c *client) {
 }
 
 // begin has a client make a request.
-func (g *generator) begin(c *client, due, now time.Time) {
+func (g *generator) begin(c *client, due time.Time) {
 	g.busy++
-	c.ask, c.asking, c.sent, c.due, c.began = g.ask(), true, 0, due, now
+	c.ask, c.asking, c.sent, c.due = g.ask(), true, 0, due
 	c.reply.reset(c.ask.expect, c.ask.sink)
 	if c.fd < 0 {
 		if err := g.open(c); err != nil {
@@ -230,7 +230,7 @@ func (g *generator) done(c *client, wrong string) {
 		g.free = append(g.free, c)
 		return
 	}
-	g.begin(c, due, now)
+	g.begin(c, due)
 }
 
 // errnoText names an error of the kernel without what varies, so that its kind can be counted.

@@ -8,7 +8,7 @@
 // stall made others wait is in it. A request that is not answered rightly and in full is an error, and so is a body
 // that differs from the expected one: that of -expect, or what the server answered when it was asked twice beforehand;
 // if those two differ, bodies are not compared, and the report says so. A request that has no answer after the patience
-// of a run (30 s) is an error; one that is in flight when the user interrupts is in no count, and a note says so.
+// of a run (30 s from when it was due) is an error; one that is in flight when the user interrupts is in no count, and a note says so.
 //
 // The server is a stranger. What is kept of what it says is bounded (a head, a line, a body to compare, the kinds of
 // errors), it cannot hold up the clients beside the one that it floods, and nothing that it says drives a terminal.

@@ -17,7 +17,7 @@ type generator struct {
 	free     []*client
 	resting  []*client
 	scratch  []byte
-	patience time.Duration       // how long a request may take before it counts as an error
+	patience time.Duration       // how long after it was due a request may take before it counts as an error
 	tick     func(now time.Time) // called ten times a second; nil: nobody wants to know
 
 	// Of the present run.
@@ -43,7 +43,6 @@ type client struct {
 	sent   int // bytes of the request
 	ask    *target
 	due    time.Time
-	began  time.Time // when it was taken, from which its patience counts
 	rest   time.Time // when it may try to connect again
 	reply  reply
 }
@@ -184,7 +183,7 @@ func (g *generator) handOut(now time.Time) time.Time {
 			return earlier(next, due)
 		}
 		g.free = g.free[:len(g.free)-1]
-		g.begin(c, due, now)
+		g.begin(c, due)
 	}
 	return next
 }
@@ -219,10 +218,11 @@ func (g *generator) take(now time.Time) (time.Time, bool) {
 	}
 }
 
-// scan fails the requests whose patience is at its end.
+// scan fails the requests whose patience is at its end. It counts from when a request was due, as it does for one that
+// finds no connection: so no run is longer than its time and one patience.
 func (g *generator) scan(now time.Time) {
 	for _, c := range g.byFd {
-		if c != nil && c.asking && now.Sub(c.began) > g.patience {
+		if c != nil && c.asking && now.Sub(c.due) > g.patience {
 			c.reply.closes = true
 			g.done(c, "no answer within "+g.patience.String())
 		}

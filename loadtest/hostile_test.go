@@ -16,29 +16,47 @@ import (
 // connection until then. Neither is in the latency.
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
-	steadily(t, func(t *trial) {
-		var asked atomic.Int64
-		to := serve(t, func(_ http.ResponseWriter, r *http.Request) {
-			if asked.Add(1) <= 2 {
-				<-r.Context().Done()
-			}
-		})
-		gen, err := newGenerator(to, 1, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer gen.close()
-		gen.patience = 400 * time.Millisecond
-		now := time.Now()
-		rec := newRecorder(now, 0)
-		if err := gen.run(t.Context(), constantRate{bound{requests: 20}, 50}, rec, now); err != nil {
-			t.Fatal(err)
-		}
-		// The first two have the only connection for 0.4 s each, so those that were due 0.4 s before the end of that are late.
-		if rec.errors["no answer within 400ms"] != 2 || rec.errors["no connection free within 400ms"] < 10 || rec.count() != 20 {
-			t.Errorf("errors %v of %d", rec.errors, rec.count())
-		}
-	})
+	to := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	gen, err := newGenerator(to, 1, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gen.close()
+	gen.patience = 400 * time.Millisecond
+	now := time.Now()
+	rec := newRecorder(now, 0)
+	// All are due within 2 us, so the patience of each ends with that of the first.
+	if err := gen.run(t.Context(), constantRate{bound{requests: 20}, 1e7}, rec, now); err != nil {
+		t.Fatal(err)
+	}
+	if rec.errors["no answer within 400ms"] != 1 || rec.errors["no connection free within 400ms"] != 19 || rec.count() != 20 {
+		t.Errorf("errors %v of %d", rec.errors, rec.count())
+	}
+}
+
+// TestPatienceCountsFromWhenARequestWasDue, not from when a connection was free for it: a server that hangs must not
+// make a run longer by one patience after the other.
+func TestPatienceCountsFromWhenARequestWasDue(t *testing.T) {
+	t.Parallel()
+	to := serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	gen, err := newGenerator(to, 2, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gen.close()
+	now := time.Now()
+	gen.pace = closedLoop{bound{requests: 1}}
+	gen.taken = 1
+	gen.begin(gen.free[0], now.Add(-gen.patience+time.Second))
+	gen.begin(gen.free[1], now.Add(-gen.patience))
+	gen.free = nil
+	if gen.scan(now); gen.rec.failed != 0 {
+		t.Errorf("within its patience: errors %v", gen.rec.errors)
+	}
+	gen.scan(now.Add(time.Millisecond))
+	if gen.rec.errors["no answer within 30s"] != 1 || gen.busy != 1 {
+		t.Errorf("one of two at its end: errors %v, %d wait", gen.rec.errors, gen.busy)
+	}
 }
 
 // TestBadAnswersKeepTheConnection: a reply that is whole says nothing against its connection. A gateway that refuses
