@@ -171,7 +171,7 @@ func (h *holder) event(s *stream, due time.Time, ok bool) {
 	switch {
 	case h.rec == nil: // what greets a stream that has just been opened need not have a time
 	case !ok && h.end.IsZero():
-		h.fail("an event that does not say when it was due")
+		h.fail("an event that does not say when it was due, in Unix time of 13 digits (ms), 16 or 19")
 	case ok && !due.Before(h.rec.from) && (h.end.IsZero() || !due.After(h.end)):
 		if due.After(now) {
 			h.ahead++

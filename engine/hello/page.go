@@ -68,15 +68,17 @@ func (d *demo) slow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// stream sends one event a second for as long as the client listens: a connection that holds the service up.
+// stream sends one event a second for as long as the client listens: a connection that holds the service up. Each says
+// when it was due, as `dynapm loadtest hold` wants it.
 func (d *demo) stream(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := http.NewResponseController(w)
-	tick := time.NewTicker(d.every)
+	began, tick := time.Now(), time.NewTicker(d.every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
-		fmt.Fprintf(w, "id: %d\nevent: awake\ndata: %s\n\n", n, d.awake())
+		due := began.Add(time.Duration(n-1) * d.every)
+		fmt.Fprintf(w, "id: %d\nevent: awake\ndata: %s, due at %d (Unix time, ms)\n\n", n, d.awake(), due.UnixMilli())
 		if out.Flush() != nil {
 			return
 		}
