@@ -2,6 +2,7 @@ package real
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -110,7 +111,8 @@ func (w *world) cpuOf(program string, args ...string) (out string, cpu time.Dura
 	cmd := exec.Command(program, args...)
 	cmd.Env, cmd.Dir = w.env(), w.dir
 	text, err := cmd.CombinedOutput()
-	if err != nil {
+	var exit *exec.ExitError
+	if void := errors.As(err, &exit) && exit.ExitCode() == 3; err != nil && !void { // the generator is to be the bottleneck here
 		w.Fatalf("%s %q: %v\n%s", program, args, err, text)
 	}
 	return string(text), cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
