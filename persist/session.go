@@ -28,6 +28,7 @@ type session struct {
 	fence *fence
 	dead  chan struct{} // closed by die
 	death sync.Once
+	calls sync.WaitGroup // of do
 
 	mu     sync.Mutex
 	cause  error // of its death
@@ -101,7 +102,7 @@ func (s *session) options(readOnly bool) *pebble.Options {
 // call is then left behind.
 func (s *session) do(call func() error) error {
 	done := make(chan error, 1)
-	go func() {
+	s.calls.Go(func() {
 		err := errVanished
 		defer func() {
 			if p := recover(); p != nil {
@@ -112,7 +113,7 @@ func (s *session) do(call func() error) error {
 			done <- err
 		}()
 		err = call()
-	}()
+	})
 	var err error
 	select {
 	case err = <-done:
@@ -152,15 +153,17 @@ func (s *session) bury(cause error) {
 	}
 }
 
-// abandon closes a dead Pebble to have its memory and files back. It hangs where
-// Fatalf has ended a goroutine of Pebble's that Close waits for: then they are
-// lost to the process.
+// abandon closes a dead Pebble to have its memory and files back, when the calls
+// that were left behind have ended: Close frees memory that they work on. It hangs
+// where one does not end, or Fatalf has ended a goroutine of Pebble's that Close
+// waits for: then they are lost to the process.
 func (s *session) abandon(db *pebble.DB) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Debug("pebble panicked when it was closed after its death", "panic", p)
 		}
 	}()
+	s.calls.Wait()
 	if err := db.Close(); err != nil {
 		s.log.Debug("a dead store was closed", "cause", err.Error())
 	}

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -36,6 +38,41 @@ func TestFatalFaults(t *testing.T) {
 			s.bury(nil)
 		})
 	}
+}
+
+// TestCallOutlivesItsSession: Pebble is not closed under a call that was left behind, which would work on memory that
+// Close has freed.
+func TestCallOutlivesItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := openSession(vfs.NewMem(), "store", false, new(logbook).logger())
+		if err != nil {
+			t.Fatal(err)
+		}
+		goOn, done := make(chan struct{}), make(chan any, 1)
+		go s.do(func() error {
+			defer func() { done <- recover() }()
+			<-goOn
+			return s.db.Set([]byte("key"), []byte("body"), pebble.NoSync)
+		})
+		synctest.Wait()
+		s.bury(errors.New("cause"))
+		synctest.Wait()
+		close(goOn)
+		if p := <-done; p != nil {
+			t.Errorf("the call met a Pebble that was %v", p)
+		}
+		synctest.Wait()
+		if !closed(s.db) {
+			t.Error("it was not closed afterwards")
+		}
+	})
+}
+
+// closed tells whether a Pebble was closed, which it panics to say.
+func closed(db *pebble.DB) (is bool) {
+	defer func() { is = recover() != nil }()
+	db.Get([]byte("key"))
+	return false
 }
 
 // TestRaisedFence: nothing gets through, and all seems to work.
