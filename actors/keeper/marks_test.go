@@ -1,8 +1,10 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,12 +45,19 @@ func TestForgedMarks(t *testing.T) {
 	}
 	guessed, _ := marker{"/s", []byte("another")}.environment(nil, given)
 	changed := strings.Split(strings.Replace(strings.Join(env, "\n"), "_RUN=1", "_RUN=2", 1), "\n")
+	read := func(env []string) (m marks, err error) {
+		pid := anothers(t, env)
+		for err = errUnsettled; errors.Is(err, errUnsettled); m, err = by.read(pid) { // it may not be executed yet
+			runtime.Gosched()
+		}
+		return m, err
+	}
 	for name, env := range map[string][]string{"none": without, "guessed": guessed, "another run's": changed} {
-		if m, err := by.read(anothers(t, env)); err == nil {
+		if m, err := read(env); err == nil {
 			t.Errorf("with %s: %+v", name, m)
 		}
 	}
-	if m, err := by.read(anothers(t, env)); err != nil || m != given {
+	if m, err := read(env); err != nil || m != given {
 		t.Errorf("with its own: %+v, %v", m, err)
 	}
 }
