@@ -180,11 +180,20 @@ func (g *cgroup) control(name string) error {
 	if has() {
 		return nil
 	}
-	err := write(filepath.Join(filepath.Dir(g.path), "cgroup.subtree_control"), "+"+name)
-	if err == nil && has() {
+	parent := filepath.Dir(g.path)
+	if !isInner(parent) && write(filepath.Join(parent, "cgroup.subtree_control"), "+"+name) == nil && has() {
 		return nil
 	}
-	return fmt.Errorf("the %s controller is not to be had in %s", name, filepath.Dir(g.path))
+	return fmt.Errorf("the %s controller is not to be had in %s", name, parent)
+}
+
+// isInner tells whether a group has processes and is not the root. The kernel would
+// let it hand on cpu all the same, and no process into the groups below from then on
+// ("Threads" in the kernel's cgroup-v2.rst).
+func isInner(group string) bool {
+	procs, _ := os.ReadFile(filepath.Join(group, "cgroup.procs"))
+	_, err := os.Stat(filepath.Join(group, "cgroup.type"))
+	return len(procs) > 0 && err == nil
 }
 
 // write is for files that are there: none is made.
