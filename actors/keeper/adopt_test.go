@@ -83,13 +83,7 @@ func TestBothKilled(t *testing.T) {
 	start := b.launch(self("child", "daemon", "pause", "exit"), as(RoleStart), func(c *Command) { c.Output += "2" })
 	b.exit(start)
 	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
-	keeper := b.keeperPid()
-	b.Close()
-	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
-	b.open()
+	b.beginAnew()
 	all, err := b.List()
 	if err != nil || len(all) != 1 || all[0].identity() != p.identity() || all[0].marks() != p.marks() {
 		t.Fatalf("%v, %v, want %v", all, err, p)
@@ -124,13 +118,7 @@ func TestAdoptOnRecord(t *testing.T) {
 	ended := b.launch(self("exit", "0"), ofRun(2), func(c *Command) { c.Output = "" })
 	b.exit(ended)
 	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
-	keeper := b.keeperPid()
-	b.Close()
-	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
-	b.open()
+	b.beginAnew()
 	if all, err := b.List(); err != nil || len(all) > 0 {
 		t.Fatalf("kept before it was told: %v, %v", all, err)
 	}
@@ -176,13 +164,7 @@ func TestStartCommandIsFound(t *testing.T) {
 	}
 	b.until("the exit to be acknowledged", func() bool { return handled(b.Client) == 1 })
 	b.until("all to be there", func() bool { return len(sleeping(b)) == 5 })
-	keeper := b.keeperPid()
-	b.Close()
-	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
-	b.open()
+	b.beginAnew()
 	if all, err := b.List(); err != nil || len(all) != 2 || !b.isKept(shell) || !b.isKept(become) {
 		t.Errorf("%v, %v, want %v and %v", all, err, shell, become)
 	}

@@ -241,6 +241,18 @@ func (b *bench) killKeeper() int {
 	return pid
 }
 
+// beginAnew closes the client and kills its keeper, and opens the next ones.
+func (b *bench) beginAnew() {
+	b.t.Helper()
+	keeper := b.keeperPid()
+	b.Close()
+	if err := syscall.Kill(keeper, syscall.SIGKILL); err != nil {
+		b.t.Fatal(err)
+	}
+	b.until("the keeper to be gone", func() bool { return !isAlive(keeper) })
+	b.open()
+}
+
 func (b *bench) keeperPid() int {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
